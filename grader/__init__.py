@@ -1,0 +1,1 @@
+"""Grades notebook assignments: runs them in isolation, judges the answers, names the mistake."""

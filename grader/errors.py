@@ -1,0 +1,30 @@
+"""Everything this program raises on purpose.
+
+GraderError
+├── UsageError       the command line or a file given to it is wrong: tell the person who typed it
+├── PackError        the assignment pack is wrong: tell its author
+├── SubmissionError  the file is not a notebook that can be graded: tell the student and the TA
+└── KernelError      no kernel could be had: tell the operator, grade again later
+
+A student's wrong answer is none of these: it is a CheckResult.
+"""
+
+
+class GraderError(Exception):
+    """Base of every error that a command line or a web page shows as one sentence."""
+
+
+class UsageError(GraderError):
+    """What was asked for cannot be done as asked: the sentence names the file and the mend."""
+
+
+class PackError(GraderError):
+    """The assignment pack contradicts itself."""
+
+
+class SubmissionError(GraderError):
+    """The submitted file cannot be graded as a notebook."""
+
+
+class KernelError(GraderError):
+    """The kernel failed for a reason that is not the student's, so nothing is known of the work."""
