@@ -96,6 +96,7 @@ class Reply:
     kind: ReplyKind
     value: Value = None
     detail: str = ""
+    error_type: str = ""  # the exception's type, for RAISED and UNUSABLE
 
 
 class Visibility(StrEnum):

@@ -1,0 +1,221 @@
+"""What the author of an assignment writes checks with.
+
+A check compares two answers to one probe: what the student's code said and what the reference
+said. Most need no code at all: `agrees`, the default, accepts an answer that is the reference's
+within the tolerance. For anything else a pack writes, in its checks.py:
+
+    @check
+    def no_row_lost(got: Answer, want: Answer, tolerance: float) -> None:
+        rows = got["Xtrain"].array()
+        require(len(rows) == len(want["Xtrain"].array()), "Some rows are missing.")
+
+`got` may be anything that a student's process can send. Reading it through Answer turns whatever
+does not fit into a sentence to the student, never into a crash. Pure: no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from grader.errors import PackError
+from grader.model import Other, Table, Value
+
+__all__ = ["Answer", "Check", "Failed", "agrees", "check", "require", "same"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Judge: TypeAlias = "Callable[[Answer, Answer, float], str | None]"
+
+
+class Failed(Exception):  # noqa: N818  it is a verdict, not an error
+    """The answer is wrong. `words` may be told of any check, `numbers` of public ones only."""
+
+    def __init__(self, words: str, numbers: str = "") -> None:
+        super().__init__(words)
+        self.words = words
+        self.numbers = numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A named way to judge an answer. Returns a remark for the student, or None."""
+
+    name: str
+    judge: Judge
+
+
+def check(judge: Judge) -> Check:
+    """Mark a function of a pack's checks.py as a check, known by the function's name."""
+    return Check(judge.__name__, judge)
+
+
+def require(condition: object, words: str, numbers: str = "") -> None:
+    """Fail the check unless `condition` holds.
+
+    Args:
+        words: what is wrong, with no number that a hidden input could be read from.
+        numbers: what was expected and seen, shown for public inputs only.
+    """
+    if not condition:
+        raise Failed(words, numbers)
+
+
+# ------------------------------------------------------------------------------- reading
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """A value out of a reply, with the words for what it is and whose it is."""
+
+    value: Value
+    name: str = "the result"
+    theirs: bool = True  # the student's; else the reference's
+
+    def wrong(self, words: str, numbers: str = "") -> Exception:
+        """Return what to raise where the answer does not fit: whose answer decides whose fault."""
+        if self.theirs:
+            return Failed(words, numbers)
+        return PackError(f"The reference's answer does not fit the check: {words}")
+
+    def __getitem__(self, key: str) -> Answer:
+        """Return the part `key` of an answer that is a dict."""
+        if not isinstance(self.value, dict) or key not in self.value:
+            raise self.wrong(f"There is no `{key}` in the answer.")
+        return Answer(self.value[key], f"`{key}`", self.theirs)
+
+    def parts(self) -> list[Answer]:
+        """Return the elements of an answer that is a list or tuple."""
+        if not isinstance(self.value, list):
+            raise self.wrong(f"{self.subject} should be a list or tuple, not {kind(self.value)}.")
+        return [Answer(v, f"{self.name}[{i}]", self.theirs) for i, v in enumerate(self.value)]
+
+    def array(self, *, shape: tuple[int, ...] | None = None) -> Floats:
+        """Return the answer as an array of floats, of `shape` where one is given.
+
+        Booleans and whole numbers count as floats; nan and infinities are let through.
+        """
+        try:
+            found = np.asarray(_plain(self.value), dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            words = f"{self.subject} should be numbers, not {kind(self.value)}."
+            raise self.wrong(words) from None
+        if shape is not None and found.shape != shape:
+            raise self.wrong(f"{self.subject} should have shape {shape}, not {found.shape}.")
+        return found
+
+    def number(self) -> float:
+        """Return the answer as one number; an array of one element is one."""
+        found = self.array()
+        if found.size != 1:
+            raise self.wrong(f"{self.subject} should be one number, not {kind(self.value)}.")
+        return float(found.reshape(()))
+
+    def flag(self) -> bool:
+        """Return an answer that is True or False."""
+        if not isinstance(self.value, bool):
+            raise self.wrong(f"{self.subject} should be True or False, not {kind(self.value)}.")
+        return self.value
+
+    def table(self) -> Table:
+        """Return an answer that is a data frame."""
+        if not isinstance(self.value, Table):
+            words = f"{self.subject} should be a pandas DataFrame, not {kind(self.value)}."
+            raise self.wrong(words)
+        return self.value
+
+    @property
+    def subject(self) -> str:
+        """The answer's name, to begin a sentence with."""
+        return self.name[:1].upper() + self.name[1:]
+
+
+def _plain(value: Value) -> object:
+    """Refuse what numpy would turn into numbers though nobody meant it as such."""
+    if value is None or isinstance(value, (str, dict, Table, Other)):
+        raise TypeError
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
+        raise TypeError
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value
+
+
+def kind(value: Value) -> str:
+    """Say what a value is, for a sentence."""
+    match value:
+        case None:
+            return "None (nothing was returned)"
+        case np.ndarray():
+            return f"an array of shape {value.shape}"
+        case list():
+            return f"a list of {len(value)}"
+        case Table():
+            return "a DataFrame"
+        case Other(type_name=name):
+            return f"a {name}"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+# ------------------------------------------------------------------------------- comparing
+def agrees(got: Answer, want: Answer, tolerance: float) -> None:
+    """Accept an answer that is the reference's: same structure, numbers within the tolerance.
+
+    The tolerance is relative to the largest expected number of each array, and absolute below 1:
+    |got - want| <= tolerance * max(1, max|want|).
+    """
+    match want.value:
+        case dict():
+            for key in want.value:
+                agrees(got[key], want[key], tolerance)
+        case list():
+            parts, expected = got.parts(), want.parts()
+            if len(parts) != len(expected):
+                words = f"{got.subject} should have {len(expected)} parts, not {len(parts)}."
+                raise Failed(words)
+            for part, wanted in zip(parts, expected, strict=True):
+                agrees(part, wanted, tolerance)
+        case bool() | str() | None:
+            same(got, want)
+        case _:
+            _close(got, want, tolerance)
+
+
+def same(got: Answer, want: Answer, tolerance: float = 0.0) -> None:  # noqa: ARG001  every check has it
+    """Accept only the very value: for words, flags and None."""
+    require(
+        type(got.value) is type(want.value) and bool(got.value == want.value),
+        f"{got.subject} is not what it should be.",
+        f"Expected {want.value!r}, yours is {str(got.value)[:80]!r}.",
+    )
+
+
+def _close(got: Answer, want: Answer, tolerance: float) -> None:
+    expected = want.array()
+    if expected.size == 1 and expected.ndim == 0:
+        found = np.asarray(got.number())
+    else:
+        found = got.array(shape=expected.shape)
+    if expected.size == 0:
+        return
+    bound = tolerance * max(1.0, float(np.max(np.abs(expected))))
+    off = ~(np.abs(found - expected) <= bound)  # nan is off
+    if off.any():
+        at = tuple(int(i) for i in np.argwhere(off)[0])
+        where = f" at index {list(at)}" if at else ""
+        share = f" ({int(off.sum())} of {off.size} values differ)" if off.size > 1 else ""
+        raise Failed(
+            f"{got.subject} has wrong values.",
+            f"Expected {expected[at]:.9g}{where}, yours is {found[at]:.9g}{share}.",
+        )
+
+
+AGREES = Check("agrees", agrees)
+SAME = Check("same", same)
+
+
+def catalogue(own: Mapping[str, Check]) -> dict[str, Check]:
+    """Return the checks that a rubric may name: the built-in ones and the pack's own."""
+    return {AGREES.name: AGREES, SAME.name: SAME, **own}

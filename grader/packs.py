@@ -1,0 +1,183 @@
+"""Find and load assignment packs: a folder with rubric.toml, probes.py and perhaps checks.py.
+
+A pack is its author's trusted code and is loaded by path, never by name, so nothing of it can be
+imported by accident, here or in a kernel. Adding a pack adds files and edits nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.abc import Loader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from grader.answers import decode
+from grader.checks import Check, catalogue
+from grader.errors import PackError
+from grader.inside import harness
+from grader.model import ProbeCall, ProbeKey, Reply, ReplyKind
+from grader.probes import Probe, questions
+from grader.rubric import Rubric, parse_rubric
+
+SLUG = re.compile(r"[a-z][a-z0-9_-]*")
+REFERENCE_ANSWER_BYTES = 256 << 20
+_HERE = Path(__file__).resolve().parent
+
+
+def bundled(name: str) -> Path:
+    """Return the folder `name` (rubrics, submissions) that came with the package.
+
+    In a wheel these lie inside the package; in a checkout, beside it.
+    """
+    inside = _HERE / "_bundled" / name
+    return inside if inside.is_dir() else _HERE.parent / name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pack:
+    """One assignment, loaded and found to agree with itself."""
+
+    slug: str
+    folder: Path
+    rubric: Rubric
+    probes_text: str
+    checks: Mapping[str, Check]
+
+    def questions(self, secret: bytes | None) -> tuple[ProbeCall, ...]:
+        """Return every question to put to a notebook; hidden ones only where a secret is given."""
+        seeds = self.rubric.seeds
+        return questions(
+            self.probes_text,
+            self.rubric.probes,
+            public=seeds.public,
+            hidden=seeds.hidden,
+            secret=secret,
+        )
+
+    def expected(self, calls: Sequence[ProbeCall]) -> dict[ProbeKey, Reply]:
+        """Put the questions to the reference, each to a fresh copy of it.
+
+        Raises:
+            PackError: a probe finds no answer in the reference, so the pack is wrong.
+        """
+        return {call.key: self._expected(call) for call in calls}
+
+    def _expected(self, call: ProbeCall) -> Reply:
+        with _reference(self.folder / self.rubric.reference) as scopes:
+            payload = harness.answer(
+                call.source, call.probe_id, call.number, harness.Names(*scopes)
+            )
+        reply = decode(payload, limit=REFERENCE_ANSWER_BYTES)
+        if reply.kind is not ReplyKind.VALUE:
+            why = f"{reply.kind} {reply.error_type} {reply.detail}".strip()
+            raise PackError(
+                f"{self.slug}: the reference has no answer to probe `{call.probe_id}`: {why}."
+            )
+        return reply
+
+    def file(self, name: str) -> Path:
+        """Return a file of the pack by its path in rubric.toml."""
+        path = self.folder / name
+        if not path.is_file():
+            raise PackError(f"{self.slug}: rubric.toml names `{name}`, which is not in the pack.")
+        return path
+
+
+# ------------------------------------------------------------------------------- finding
+def find_packs(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return slug -> folder of every pack in `folders`; an earlier folder's pack wins."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise PackError(f"There is no folder of packs at {folder}.")
+        for pack in sorted(folder.iterdir()):
+            if SLUG.fullmatch(pack.name) and (pack / "rubric.toml").is_file():
+                found.setdefault(pack.name, pack)
+    return found
+
+
+def load_pack(slug: str, folders: Sequence[Path]) -> Pack:
+    """Load the pack `slug` from the first of `folders` that has it.
+
+    Raises:
+        PackError: there is none, or it contradicts itself; the sentence says what to change.
+    """
+    packs = find_packs(folders)
+    if slug not in packs:
+        there = ", ".join(sorted(packs)) or "none"
+        raise PackError(f"There is no assignment `{slug}`. Those that I know: {there}.")
+    folder = packs[slug]
+    rubric = parse_rubric(
+        (folder / "rubric.toml").read_text(encoding="utf-8"), f"{slug}/rubric.toml"
+    )
+    text = (folder / "probes.py").read_text(encoding="utf-8")
+    probes = _marked(folder / "probes.py", Probe)
+    checks_file = folder / "checks.py"
+    own = _marked(checks_file, Check) if checks_file.is_file() else {}
+    pack = Pack(slug, folder, rubric, text, catalogue(own))
+    _agree(pack, set(probes))
+    return pack
+
+
+def _agree(pack: Pack, probes: set[str]) -> None:
+    """Refuse a rubric that names what the pack does not have, and probes that nobody asks."""
+    asked = {probe_id for probe_id, _ in pack.rubric.probes}
+    if missing := sorted(asked - probes):
+        raise PackError(f"{pack.slug}: rubric.toml asks `{missing[0]}`, no probe of probes.py.")
+    if idle := sorted(probes - asked):
+        raise PackError(f"{pack.slug}: no check of rubric.toml asks the probe `{idle[0]}`.")
+    for rule in pack.rubric.checks:
+        if rule.check not in pack.checks:
+            raise PackError(
+                f"{pack.slug}: check `{rule.id}` is judged by `{rule.check}`, which is not there."
+            )
+    for name in [*pack.rubric.files.values(), *filter(None, [pack.rubric.starter])]:
+        pack.file(name)
+
+
+# ------------------------------------------------------------------------------- loading
+def _marked(path: Path, mark: type[Any]) -> dict[str, Any]:
+    """Run a file of the pack and return what it marked as `mark`, by name."""
+    with _loaded(path, f"grader_pack_{path.parent.name}_{path.stem}") as module:
+        return {name: thing for name, thing in vars(module).items() if isinstance(thing, mark)}
+
+
+@contextmanager
+def _reference(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """Load a fresh copy of the reference; yield the namespaces of its modules."""
+    name = "grader_reference"
+    with _loaded(path, name) as module:
+        inner = [m for key, m in sys.modules.items() if key.startswith(f"{name}.")]
+        yield [vars(m) for m in (module, *inner)]
+
+
+@contextmanager
+def _loaded(path: Path, name: str) -> Iterator[ModuleType]:
+    """Run the module or package at `path` under `name`, and forget it afterwards."""
+    file = path / "__init__.py" if path.is_dir() else path
+    spec = importlib.util.spec_from_file_location(
+        name, file, submodule_search_locations=[str(path)] if path.is_dir() else None
+    )
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise PackError(f"There is no Python file at {file}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        _run(spec.loader, module, file)
+        yield module
+    finally:
+        for key in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+            del sys.modules[key]
+
+
+def _run(loader: Loader, module: ModuleType, file: Path) -> None:
+    try:
+        loader.exec_module(module)
+    except Exception as error:
+        raise PackError(f"{file} cannot be loaded: {type(error).__name__}: {error}.") from error
