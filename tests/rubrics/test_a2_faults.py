@@ -47,9 +47,11 @@ WRONG: dict[str, tuple[list[tuple[str, str]], set[str]]] = {
         [
             (
                 "self.mt = self.beta1 * self.mt",
-                "if epoch == 0:\n                self.mt, self.vt = 0 * self.mt, 0 * self.vt\n"
-                "                self.beta1t, self.beta2t = 1.0, 1.0\n"
-                "            self.mt = self.beta1 * self.mt",
+                (
+                    "if epoch == 0:\n                self.mt, self.vt = 0 * self.mt, 0 * self.vt\n"
+                    "                self.beta1t, self.beta2t = 1.0, 1.0\n"
+                    "            self.mt = self.beta1 * self.mt"
+                ),
             )
         ],
         {"adam_continued"},
@@ -61,8 +63,10 @@ WRONG: dict[str, tuple[list[tuple[str, str]], set[str]]] = {
     "the trace not converted": (
         [
             (
-                "error if error_convert_f is None else error_convert_f(error))\n"
-                '            if verbose:\n                _report_progress("Adam"',
+                (
+                    "error if error_convert_f is None else error_convert_f(error))\n"
+                    '            if verbose:\n                _report_progress("Adam"'
+                ),
                 'error)\n            if verbose:\n                _report_progress("Adam"',
             )
         ],
@@ -104,8 +108,10 @@ WRONG: dict[str, tuple[list[tuple[str, str]], set[str]]] = {
         [
             (
                 "self.Ys.append(_weighted_sums(self.Ys[-1], self.Ws[-1]))",
-                "out = _weighted_sums(self.Ys[-1], self.Ws[-1])\n        self.Ys.append("
-                "self.relu(out) if self.activation_function == 'relu' else out)",
+                (
+                    "out = _weighted_sums(self.Ys[-1], self.Ws[-1])\n        self.Ys.append("
+                    "self.relu(out) if self.activation_function == 'relu' else out)"
+                ),
             )
         ],
         NETWORK - {"network_inactive"},
@@ -138,8 +144,10 @@ WRONG: dict[str, tuple[list[tuple[str, str]], set[str]]] = {
         [
             (
                 FOLDS,
-                "first = n - (n_folds - 1) * size\n    validate, test, train = "
-                "rows[:first], rows[first : first + size], rows[first + size :]",
+                (
+                    "first = n - (n_folds - 1) * size\n    validate, test, train = "
+                    "rows[:first], rows[first : first + size], rows[first + size :]"
+                ),
             )
         ],
         {"partition_remainder"},
