@@ -166,7 +166,8 @@ def parse_rubric(text: str, file: str = "rubric.toml") -> Rubric:
     except tomllib.TOMLDecodeError as error:
         raise PackError(f"{file} is not TOML: {error}.") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is also a missing one; the misspelling is what to mend.
+        first = max(error.errors(include_url=False), key=lambda e: e["type"] == "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
         raise PackError(f"{file}{f', key `{key}`' if key else ''}: {what}.") from error

@@ -1,0 +1,103 @@
+"""Put submissions through executor and judge, several at a time.
+
+Knows nothing of files, people's tables or reports: it hands each judged submission on as soon as
+it is done, so that no more than a few notebooks are in memory at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from grader.errors import KernelError
+from grader.judging import judge
+from grader.model import (
+    CheckResult,
+    Evidence,
+    ProbeCall,
+    ProbeKey,
+    Reply,
+    RunOutcome,
+    RunRecord,
+    Submission,
+)
+from grader.packs import Pack
+
+
+class Executor(Protocol):
+    """Runs untrusted notebooks. Declared here, by the caller that needs it."""
+
+    async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
+        """Return evidence even if the student's code fails; KernelError if ours does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One submission, run and judged. `fault` says what of ours went wrong, if anything did."""
+
+    submission: Submission
+    evidence: Evidence
+    results: tuple[CheckResult, ...]
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exam:
+    """The questions of one grading and the reference's answers, worked out once."""
+
+    pack: Pack
+    calls: tuple[ProbeCall, ...]
+    expected: dict[ProbeKey, Reply]
+
+    @classmethod
+    def of(cls, pack: Pack, secret: bytes | None) -> Exam:
+        """Prepare the questions; without a secret, the public ones only."""
+        calls = pack.questions(secret)
+        return cls(pack, calls, pack.expected(calls))
+
+    def judge(self, submission: Submission, evidence: Evidence, fault: str = "") -> Judged:
+        """Judge evidence, whenever it was gathered."""
+        results = judge(self.pack.rubric, self.pack.checks, evidence.replies, self.expected)
+        return Judged(submission=submission, evidence=evidence, results=results, fault=fault)
+
+    async def sit(self, submission: Submission, executor: Executor) -> Judged:
+        """Run one submission and judge it. What fails on our side costs the student nothing."""
+        try:
+            evidence = await executor.run(submission, self.calls)
+        except KernelError as error:
+            return self.judge(submission, unseen(str(error)), fault=str(error))
+        except Exception as error:  # noqa: BLE001  a fault of ours must not end the batch
+            fault = f"The grader failed on this notebook ({type(error).__name__}: {error})."
+            return self.judge(submission, unseen(fault), fault=fault)
+        return self.judge(submission, evidence)
+
+
+def unseen(why: str) -> Evidence:
+    """Return the evidence of a submission that could not be looked at."""
+    return Evidence(run=RunRecord(outcome=RunOutcome.UNREADABLE, notes=(why,)), replies={})
+
+
+async def grade_all(
+    submissions: Iterable[Submission],
+    exam: Exam,
+    executor: Executor,
+    *,
+    jobs: int,
+    done: Callable[[Judged], None],
+) -> None:
+    """Put every submission through, `jobs` at a time; `done` gets each as soon as it is judged.
+
+    Cancelled, it cancels what is under way and waits until that is cleaned up.
+    """
+    waiting: Iterator[Submission] = iter(submissions)
+
+    async def work() -> None:
+        for submission in waiting:  # one iterator for all workers: each takes the next
+            done(await exam.sit(submission, executor))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(jobs):
+            group.create_task(work())
