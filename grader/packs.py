@@ -20,6 +20,7 @@ from typing import Any
 from grader.answers import decode
 from grader.checks import Check, catalogue
 from grader.errors import PackError
+from grader.facts import FactFinder
 from grader.inside import harness
 from grader.model import ProbeCall, ProbeKey, Reply, ReplyKind
 from grader.probes import Probe, questions
@@ -48,6 +49,7 @@ class Pack:
     rubric: Rubric
     probes_text: str
     checks: Mapping[str, Check]
+    facts: tuple[FactFinder, ...]
 
     def questions(self, secret: bytes | None) -> tuple[ProbeCall, ...]:
         """Return every question to put to a notebook; hidden ones only where a secret is given."""
@@ -59,6 +61,11 @@ class Pack:
             hidden=seeds.hidden,
             secret=secret,
         )
+
+    def survey(self) -> tuple[ProbeCall, ...]:
+        """Return the question that gathers facts, if there is one. The reference is not asked."""
+        asked = [(self.rubric.survey, False)] if self.rubric.survey else []
+        return questions(self.probes_text, asked, public=(0,), hidden=0, secret=None)
 
     def expected(self, calls: Sequence[ProbeCall]) -> dict[ProbeKey, Reply]:
         """Put the questions to the reference, each to a fresh copy of it.
@@ -120,7 +127,9 @@ def load_pack(slug: str, folders: Sequence[Path]) -> Pack:
     probes = _marked(folder / "probes.py", Probe)
     checks_file = folder / "checks.py"
     own = _marked(checks_file, Check) if checks_file.is_file() else {}
-    pack = Pack(slug, folder, rubric, text, catalogue(own))
+    facts_file = folder / "facts.py"
+    facts = _marked(facts_file, FactFinder) if facts_file.is_file() else {}
+    pack = Pack(slug, folder, rubric, text, catalogue(own), tuple(facts.values()))
     _agree(pack, set(probes))
     return pack
 
@@ -128,6 +137,7 @@ def load_pack(slug: str, folders: Sequence[Path]) -> Pack:
 def _agree(pack: Pack, probes: set[str]) -> None:
     """Refuse a rubric that names what the pack does not have, and probes that nobody asks."""
     asked = {probe_id for probe_id, _ in pack.rubric.probes}
+    asked |= {pack.rubric.survey} if pack.rubric.survey else set()
     if missing := sorted(asked - probes):
         raise PackError(f"{pack.slug}: rubric.toml asks `{missing[0]}`, no probe of probes.py.")
     if idle := sorted(probes - asked):

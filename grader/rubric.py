@@ -114,6 +114,7 @@ class Rubric(_Part):
     reference: str  # the package or module with the reference solution, relative to the pack
     self_check: str = ""  # the script that the handout's last cell runs
     starter: str = ""
+    survey: Id | None = None  # the probe that gathers facts for whoever marks; nothing is judged
     seeds: Seeds = Seeds()
     late: LateRule = LateRule()
     limits: LimitRule = LimitRule()

@@ -12,12 +12,14 @@ FLOORS = (
     {"grading"},
     {"intake", "execution", "store", "canvas", "reports"},
     {"packs", "kernels"},
-    {"rubric", "probes", "checks", "answers", "judging", "scoring", "lateness"},
+    {"rubric", "probes", "checks", "answers", "facts", "judging", "scoring", "lateness"},
     {"model", "errors", "inside", "text", "files"},
 )
 FLOOR = {module: level for level, modules in enumerate(FLOORS) for module in modules}
-# Within floor 1: who may use whom. The rubric is read by all; checks and probes are vocabulary.
+# Within a floor: who may use whom. The rubric is read by all; checks and probes are vocabulary.
 WITHIN = {
+    "files": {"errors"},
+    "facts": {"checks"},
     "judging": {"checks", "rubric"},
     "scoring": {"rubric"},
 }
@@ -90,7 +92,7 @@ def test_reference_code_knows_no_grader(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path("rubrics").rglob("*.py")), ids=str)
 def test_packs_speak_only_the_authors_vocabulary(path: Path) -> None:
     modules = {name.split(".")[1] for name in imports(path) if name.startswith("grader.")}
-    assert modules <= {"probes", "checks"}
+    assert modules <= {"probes", "checks", "facts"}
 
 
 @pytest.mark.parametrize("path", sorted(Path("rubrics").rglob("*.py")), ids=str)

@@ -10,6 +10,7 @@ the header, then each array in npy format, their sizes listed in the header. Nev
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import inspect
 import io
 import json
@@ -34,6 +35,8 @@ MAX_NODES = 100_000
 MAX_TEXT = 2_000
 LENGTH = struct.Struct(">Q")  # what a fork writes before its reply
 _HERE = globals().get("__file__", "<grader harness>")
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
 
 
 # ------------------------------------------------------------------------------- names
@@ -61,6 +64,10 @@ class Names:
                 if alias in scope:
                     return scope[alias]
         raise NotDefined(aliases[0])
+
+    def everything(self) -> dict[str, Any]:
+        """Return all names that do not begin with an underscore; a survey looks through them."""
+        return {k: v for scope in self._scopes for k, v in scope.items() if not k.startswith("_")}
 
     def function(self, *aliases: str, of: str) -> Callable[..., Any]:
         """Return a function found as a method of class `of` or as a function of the notebook.
@@ -269,6 +276,8 @@ def _child(call: Mapping[str, Any], names: Names, reader: int, writer: int) -> N
     """Answer on `writer` and leave; never returns."""
     try:
         os.setpgid(0, 0)  # so that its own children go with it
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # an endless loop must not outlive it
         os.close(reader)
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
