@@ -240,7 +240,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
-    """One rubric item. `points` is None while a person's mark is missing."""
+    """One rubric item. `points` is None while a mark is missing or a check could not be judged."""
 
     item_id: str
     title: str

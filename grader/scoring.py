@@ -81,11 +81,14 @@ def _by_check(rubric: Rubric, results: Iterable[CheckResult]) -> dict[str, Check
 def _item(item: Item, results: Mapping[str, CheckResult], mark: Mark | None) -> ItemResult:
     checks = tuple(results[rule.id] for rule in item.check if rule.id in results)
     earned = sum((result.earned for result in checks), Decimal(0))
-    points: Decimal | None = earned
+    # What could not be judged is not known to be nothing.
+    broken = len(checks) < len(item.check) or any(r.outcome is Outcome.BROKEN for r in checks)
+    points: Decimal | None = None if broken else earned
     source = Source.AUTOMATIC
     if item.marked is not None:
         if mark is not None:
-            points, source = earned + min(mark.points, item.marked.points), Source.MARKED
+            by_hand = min(mark.points, item.marked.points)
+            points, source = None if points is None else points + by_hand, Source.MARKED
         elif not (item.marked.only_if_attempted and earned == 0):
             points, source = None, Source.UNMARKED
     return ItemResult(

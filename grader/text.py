@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 
 # Escape sequences that are whole (ECMA-48): control sequences, then strings with their end (titles,
-# links, device control), then the short ones. Of a sequence cut off, the controls below are removed.
+# links, device control), then the short ones. Of one that is cut off, the words stay.
 _ANSI = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"

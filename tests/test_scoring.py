@@ -99,10 +99,11 @@ def test_a_broken_check_asks_for_a_person_and_is_no_final_grade() -> None:
     assert (State.NEEDS_ATTENTION, None) == (broken.state, broken.final)
 
 
-def test_a_missing_result_earns_nothing_and_asks_for_a_person() -> None:
+def test_a_missing_result_is_not_known_to_be_nothing_and_asks_for_a_person() -> None:
     missing = score(RUBRIC, results(a=PASSED), {"talk": Mark(points=Decimal(30))})
     assert State.NEEDS_ATTENTION is missing.state
-    assert Decimal(30) == missing.sections[Section.CODE].points
+    assert missing.items[0].points is None
+    assert missing.final is None
 
 
 def test_an_open_question_leaves_the_grade_open() -> None:

@@ -34,6 +34,9 @@ class Executor(Protocol):
         ...
 
 
+OUR_FAULT = "This could not be run for a reason that is not yours. Staff will look at it."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """One submission, run and judged. `fault` says what of ours went wrong, if anything did."""
@@ -46,7 +49,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exam:
-    """The questions of one grading and the reference's answers, worked out once."""
+    """The questions of one grading and the reference's answers, worked out once.
+
+    The last of the questions may be a survey, which has no right answer.
+    """
 
     pack: Pack
     calls: tuple[ProbeCall, ...]
@@ -56,7 +62,7 @@ class Exam:
     def of(cls, pack: Pack, secret: bytes | None) -> Exam:
         """Prepare the questions; without a secret, the public ones only."""
         calls = pack.questions(secret)
-        return cls(pack, calls, pack.expected(calls))
+        return cls(pack, (*calls, *pack.survey()), pack.expected(calls))
 
     def judge(self, submission: Submission, evidence: Evidence, fault: str = "") -> Judged:
         """Judge evidence, whenever it was gathered."""
@@ -68,15 +74,15 @@ class Exam:
         try:
             evidence = await executor.run(submission, self.calls)
         except KernelError as error:
-            return self.judge(submission, unseen(str(error)), fault=str(error))
+            return self.judge(submission, unseen(OUR_FAULT), fault=str(error))
         except Exception as error:  # noqa: BLE001  a fault of ours must not end the batch
             fault = f"The grader failed on this notebook ({type(error).__name__}: {error})."
-            return self.judge(submission, unseen(fault), fault=fault)
+            return self.judge(submission, unseen(OUR_FAULT), fault=fault)
         return self.judge(submission, evidence)
 
 
 def unseen(why: str) -> Evidence:
-    """Return the evidence of a submission that could not be looked at."""
+    """Return the evidence of a submission that could not be looked at; the student reads `why`."""
     return Evidence(run=RunRecord(outcome=RunOutcome.UNREADABLE, notes=(why,)), replies={})
 
 
@@ -98,6 +104,10 @@ async def grade_all(
         for submission in waiting:  # one iterator for all workers: each takes the next
             done(await exam.sit(submission, executor))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(jobs):
-            group.create_task(work())
+    workers = [asyncio.create_task(work()) for _ in range(jobs)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)

@@ -1,0 +1,339 @@
+"""The command line: parse, call one use case, print."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from grader.errors import GraderError
+from grader.grading.check import check_notebook
+from grader.grading.course import Tables
+from grader.grading.doctor import examine
+from grader.grading.marking import template
+from grader.grading.night import Night, Order, Watcher, grade_night
+from grader.grading.setting import course_secret, notebook_executor
+from grader.model import Grade, Limits, Section, State
+from grader.packs import Pack, bundled, load_pack
+from grader.reports.console import check_report, doctor_table, night_report
+from grader.reports.results import json_text, result_object
+
+NEEDS_ATTENTION = 3
+BELOW_MIN_SCORE = 1
+WRONG_USE = 2
+STOPPED = 130
+PACK_VARIABLE = "GRADER_PACK_DIR"
+F = TypeVar("F", bound=Callable[..., Any])
+SECONDS = click.FloatRange(min=0, min_open=True)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _WrongUseError(click.ClickException):
+    exit_code = WRONG_USE
+
+
+class _Group(click.Group):
+    """Shows what goes wrong as a sentence, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GraderError as error:
+            raise _WrongUseError(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Stopped. Nothing is half-written; the same command starts again.", err=True)
+            sys.exit(STOPPED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="grader")
+def main() -> None:
+    """Grade notebook assignments: run them, judge the answers, name the mistake.
+
+    \b
+    Examples:
+      grader demo                                    the whole job, on sample submissions
+      grader check Lastname-A2.ipynb                 one notebook, the public checks
+      grader grade submissions.zip --out graded      a Canvas download
+    """
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+# ------------------------------------------------------------------------------- shared options
+def assignment_options(command: F) -> F:
+    """Which assignment, from where, and what a notebook may use."""
+    options = (
+        click.option("--assignment", default="a2", show_default=True, help="Which assignment."),
+        click.option(
+            "--pack-dir",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            multiple=True,
+            envvar=PACK_VARIABLE,
+            help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
+        ),
+        click.option("--cell-seconds", type=SECONDS, help="Time limit of a cell."),
+        click.option("--notebook-seconds", type=SECONDS, help="Time limit of all cells."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _assignment(options: dict[str, Any]) -> tuple[Pack, Limits]:
+    """Take what `assignment_options` added out of `options`; return the pack and its limits."""
+    folders = [*options.pop("pack_dir"), bundled("rubrics")]
+    pack = load_pack(options.pop("assignment"), folders)
+    limits = pack.rubric.limits.limits()
+    for name in ("cell_seconds", "notebook_seconds"):
+        if (seconds := options.pop(name)) is not None:
+            limits = replace(limits, **{name: seconds})
+    return pack, limits
+
+
+# ------------------------------------------------------------------------------- grade
+@main.command()
+@click.argument(
+    "sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SOURCE..."
+)
+@click.option(
+    "--out",
+    default="graded",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the results.",
+)
+@click.option("--roster", type=FILE, help="Canvas's gradebook export (CSV).")
+@click.option("--due", default="", help="When it was due, such as 2026-10-31T23:59.")
+@click.option("--submitted", type=FILE, help="When each handed in: CSV, or Canvas's JSON.")
+@click.option("--extensions", type=FILE, help="CSV: student,until,reason.")
+@click.option("--partners", type=FILE, help="CSV: student,partner.")
+@click.option("--marks", type=FILE, help="CSV: student,item,points,comment.")
+@click.option("--hidden-seed-file", type=FILE, help="The course's secret (or $GRADER_HIDDEN_SEED).")
+@click.option("--jobs", type=click.IntRange(min=1), help="Notebooks at a time; default: cores.")
+@click.option("--canvas-assignment", default="", help="The gradebook's column, by title or id.")
+@click.option("--canvas-deducts-late", is_flag=True, help="Export grades before the late penalty.")
+@assignment_options
+@click.pass_context
+def grade(
+    ctx: click.Context,
+    /,
+    sources: tuple[Path, ...],
+    out: Path,
+    *,
+    hidden_seed_file: Path | None,
+    jobs: int | None,
+    canvas_assignment: str,
+    canvas_deducts_late: bool,
+    **options: Any,
+) -> None:
+    """Grade SOURCE...: Canvas zips, folders or notebooks.
+
+    \b
+    Examples:
+      grader grade submissions.zip
+      grader grade submissions.zip --roster gradebook.csv --due 2026-10-31T23:59 \\
+          --submitted times.csv --extensions extensions.csv --marks marks.csv --out graded
+
+    Ends with status 0 if everything was judged, 3 if something needs attention.
+    """
+    pack, limits = _assignment(options)
+    secret, note = course_secret(hidden_seed_file, out, os.environ)
+    order = Order(
+        sources=sources,
+        out=out,
+        pack=pack,
+        secret=secret,
+        tables=Tables(**options),
+        jobs=jobs or _cores(),
+        canvas_assignment=canvas_assignment,
+        canvas_deducts_late=canvas_deducts_late,
+    )
+    ctx.exit(_grade(order, limits, note))
+
+
+def _grade(order: Order, limits: Limits, note: str) -> int:
+    """Grade with a progress bar, show what came of it, return the exit status."""
+    console = Console()
+    with _progress(console) as watcher:
+        night = grade_night(order, notebook_executor(order.pack, limits), watcher)
+    console.print(night_report(night.grades, night.attention, order.out))
+    for notice in (note, *night.notices, *_missing(night)):
+        console.print(notice, markup=False, highlight=False, style="dim")
+    return NEEDS_ATTENTION if night.attention else 0
+
+
+def _missing(night: Night) -> list[str]:
+    count = len(night.nothing_handed_in)
+    return [f"{count} on the roster handed in nothing: see attention.csv."] if count else []
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _progress(console: Console) -> Any:
+    """Yield a watcher that shows how many are done, how many want attention and the time left."""
+    columns = (
+        TextColumn("Grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[attention]} need attention"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=None, attention=0)
+        seen = {"attention": 0}
+
+        def judged(grade: Grade) -> None:
+            seen["attention"] += grade.score.state is State.NEEDS_ATTENTION
+            progress.update(bar, advance=1, attention=seen["attention"])
+
+        yield Watcher(began=lambda total: progress.update(bar, total=total), judged=judged)
+
+
+# ------------------------------------------------------------------------------- check
+@main.command()
+@click.argument("notebook", type=FILE)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
+@click.option("--min-score", type=float, help="End with status 1 below this many code points.")
+@assignment_options
+@click.pass_context
+def check(
+    ctx: click.Context,
+    /,
+    notebook: Path,
+    *,
+    form: str,
+    output: Path | None,
+    min_score: float | None,
+    **options: Any,
+) -> None:
+    """Check NOTEBOOK against the public tests.
+
+    The final grading asks different but similar questions.
+
+    \b
+    Examples:
+      grader check Lastname-A2.ipynb
+      grader check Lastname-A2.ipynb --format json -o result.json --min-score 60
+    """
+    pack, limits = _assignment(options)
+    executor = notebook_executor(pack, limits)
+    checked = check_notebook(notebook, pack, executor)
+    if form == "json":
+        text = json_text(result_object(checked.grade))
+    else:
+        text = check_report(checked.grade, pack.rubric, to=None if output else sys.stdout)
+    if output:
+        output.write_text(text, encoding="utf-8")
+    else:
+        click.echo(text)
+    code = checked.grade.score.sections[Section.CODE].points
+    if min_score is not None and (code is None or code < min_score):
+        ctx.exit(BELOW_MIN_SCORE)
+
+
+# ------------------------------------------------------------------------------- marks
+@main.group()
+def marks() -> None:
+    """The points that people give.
+
+    \b
+    Example:
+      grader marks template graded
+    """
+
+
+@marks.command("template")
+@click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@assignment_options
+def marks_template(out: Path, **options: Any) -> None:
+    """Write a table of the marks that are missing in OUT, with hints beside each row.
+
+    Fill in the column `points` and give the file to `grader grade` with --marks.
+
+    \b
+    Example:
+      grader marks template graded
+    """
+    pack, _ = _assignment(options)
+    path, count = template(out, pack)
+    click.echo(f"{path}: {count} marks to give.")
+
+
+# ------------------------------------------------------------------------------- doctor, demo
+@main.command()
+@click.option(
+    "--pack-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    envvar=PACK_VARIABLE,
+    help="A folder of your own assignments; may be repeated.",
+)
+@click.pass_context
+def doctor(ctx: click.Context, pack_dir: tuple[Path, ...]) -> None:
+    """Say what is installed, what works here, and what to do about what does not.
+
+    \b
+    Example:
+      grader doctor
+    """
+    findings = list(examine([*pack_dir, bundled("rubrics")]))
+    Console().print(doctor_table([(f.what, f.well, f.seen, f.mend) for f in findings]))
+    ctx.exit(0 if all(finding.well for finding in findings) else NEEDS_ATTENTION)
+
+
+@main.command()
+@click.option(
+    "--out",
+    default="graded-demo",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the results.",
+)
+@click.pass_context
+def demo(ctx: click.Context, out: Path) -> None:
+    """Grade a made-up class, and say where to look at the result.
+
+    \b
+    Example:
+      grader demo
+    """
+    samples = bundled("submissions")
+    pack = load_pack("a2", [bundled("rubrics")])
+    secret, note = course_secret(None, out, {})
+    order = Order(
+        sources=(samples / "a2-canvas-export.zip",),
+        out=out,
+        pack=pack,
+        secret=secret,
+        tables=Tables(
+            roster=samples / "a2-gradebook.csv",
+            due=DEMO_DUE,
+            submitted=samples / "a2-times.csv",
+            extensions=samples / "a2-extensions.csv",
+            partners=samples / "a2-partners.csv",
+            marks=samples / "a2-marks.csv",
+        ),
+        jobs=_cores(),
+    )
+    limits = replace(pack.rubric.limits.limits(), cell_seconds=DEMO_CELL_SECONDS)
+    status = _grade(order, limits, note)
+    click.echo(f"\nA page for each student is in {out / 'feedback'}: open one in a browser.")
+    click.echo("Some of these made-up students want attention on purpose.")
+    ctx.exit(0 if status in {0, NEEDS_ATTENTION} else status)
+
+
+DEMO_DUE = "2026-10-31T23:59"
+DEMO_CELL_SECONDS = 15.0  # one of the made-up students hands in an endless loop

@@ -1,0 +1,51 @@
+"""One notebook against the public checks: what a student sees before handing in."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.errors import KernelError, SubmissionError
+from grader.grading.batch import Exam, Executor
+from grader.intake import take_in
+from grader.model import Grade, Late
+from grader.packs import Pack
+from grader.scoring import score
+
+UNDECIDED = Late(note="Days late are counted when the work is graded.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A grade by the public checks, and the notebook as it ran."""
+
+    grade: Grade
+    executed: str
+
+
+def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
+    """Run one notebook as the grading will and judge it by the public checks.
+
+    Raises:
+        SubmissionError: the file is no notebook that can be graded.
+        KernelError: no kernel could be had, so nothing is known.
+    """
+    exam = Exam.of(pack, secret=None)
+    with tempfile.TemporaryDirectory(prefix="grader-check-") as staging:
+        intake = take_in([notebook], Path(staging))
+        if not intake.entries:
+            raise SubmissionError(intake.problems[0].sentence)
+        (submission,) = (entry.submission for entry in intake.entries)
+        judged = asyncio.run(exam.sit(submission, executor))
+    if judged.fault:
+        raise KernelError(judged.fault)
+    grade = Grade(
+        student=submission.students[0],
+        file=submission.file,
+        sha256=submission.sha256,
+        run=judged.evidence.run,
+        score=score(pack.rubric, judged.results, marks={}, late=UNDECIDED),
+    )
+    return Checked(grade=grade, executed=judged.evidence.executed)

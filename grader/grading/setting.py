@@ -1,0 +1,75 @@
+"""What a grading needs before it begins: an executor for the pack, and the course's secret."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from grader.errors import UsageError
+from grader.execution.executor import NotebookExecutor
+from grader.execution.workplace import Workplace
+from grader.kernels.stock import StockKernels
+from grader.model import Limits
+from grader.packs import Pack
+
+SECRET_VARIABLE = "GRADER_HIDDEN_SEED"  # noqa: S105  the name of a variable
+SECRET_FILE = "hidden-seed"  # noqa: S105  the name of a file
+SHORTEST_SECRET = 8
+
+
+def notebook_executor(pack: Pack, limits: Limits) -> NotebookExecutor:
+    """Return what runs notebooks of this assignment in kernels of their own."""
+    rubric = pack.rubric
+    files = {name: pack.file(path).read_bytes() for name, path in rubric.files.items()}
+    workplace = Workplace(files=files, offline=rubric.offline, self_check=rubric.self_check)
+    return NotebookExecutor(kernels=StockKernels(), limits=limits, workplace=workplace)
+
+
+def course_secret(
+    file: Path | None, out: Path, environment: Mapping[str, str]
+) -> tuple[bytes, str]:
+    """Return the course's hidden seed and a sentence on where it came from.
+
+    From the file, else the environment, else the one that an earlier run kept in `out`; where
+    there is none yet one is made and kept there, readable by its owner only, so that a second run
+    judges alike.
+
+    Raises:
+        UsageError: what was given is no secret.
+    """
+    if file is not None:
+        return _checked(_read(file), f"the file {file}"), f"Hidden seed: from {file}."
+    if SECRET_VARIABLE in environment:
+        given = environment[SECRET_VARIABLE].encode()
+        return _checked(given, SECRET_VARIABLE), f"Hidden seed: from ${SECRET_VARIABLE}."
+    kept = out / SECRET_FILE
+    if kept.is_file():
+        return _checked(_read(kept), f"the file {kept}"), f"Hidden seed: from {kept}."
+    made = secrets.token_hex(32).encode()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(made)
+    except OSError as error:
+        raise UsageError(f"{kept} cannot be written: {error.strerror}.") from error
+    return made, f"Hidden seed: none was given, so one was made and kept in {kept}."
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"The hidden seed {file} cannot be read: {error.strerror}.") from error
+
+
+def _checked(secret: bytes, where: str) -> bytes:
+    secret = secret.strip()
+    if len(secret) < SHORTEST_SECRET:
+        raise UsageError(
+            f"The hidden seed in {where} has fewer than {SHORTEST_SECRET} characters, so it could "
+            "be guessed. A line of random letters is a good one."
+        )
+    return secret

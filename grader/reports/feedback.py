@@ -1,0 +1,343 @@
+"""What there is to say of one grade, in plain values and whole sentences.
+
+The page and the terminal show the same of it, each in its own way. Decides nothing and adds up
+nothing that scoring has not: it sorts what is lost from what is open. Staff notes, and sentences
+that ask the staff for something, are never read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from grader.model import (
+    CellOutcome,
+    CellRun,
+    CheckResult,
+    Grade,
+    ItemResult,
+    Outcome,
+    ProbedIn,
+    RunOutcome,
+    RunRecord,
+    Section,
+    Source,
+    State,
+)
+from grader.rubric import Item, Rubric
+from grader.text import plain
+
+MOST_SHOWN = 12  # failed cells, and notes about the run
+NO_COMMENT = "Points taken off by the person who marked this."
+SECTION_TITLES = {
+    Section.CODE: "Code",
+    Section.DISCUSSION: "Experiments and discussion",
+    Section.EXTRA_CREDIT: "Extra credit",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Points that are gone, and why. `titles` are those of the checks; none for a person's mark."""
+
+    points: Decimal
+    item: str
+    message: str
+    titles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView:
+    """One rubric item as a student reads it.
+
+    Attributes:
+        tested: points earned by tests; None where the item has no tests.
+        by_hand: the most that a person can give.
+        given: what a person gave, where that is known.
+        to_mark: what a person has still to give.
+        open: points that hang on tests which could not be made.
+        attempted: False for extra credit of which the notebook defines nothing.
+    """
+
+    item: ItemResult
+    tested: Decimal | None
+    by_hand: Decimal
+    given: Decimal | None
+    to_mark: Decimal
+    open: Decimal
+    attempted: bool
+    criteria: tuple[str, ...]
+    losses: tuple[Loss, ...]
+
+    @property
+    def extra(self) -> bool:
+        return self.item.section is Section.EXTRA_CREDIT
+
+    @property
+    def untested(self) -> bool:
+        """Whether there are tests and not one of them could be made."""
+        return self.open > 0 and self.open == self.item.possible - self.by_hand
+
+    @property
+    def points(self) -> str:
+        """The item's points in words: "13 of 15", "not marked yet"."""
+        if not self.attempted:
+            return "not attempted"
+        if self.untested and self.given is None:
+            return "not tested yet"
+        if self.item.points is not None:
+            return f"{plain(self.item.points)} of {plain(self.item.possible)}"
+        if self.tested is None:
+            return "not marked yet"
+        return f"{plain(self.tested)} of {plain(self.item.possible)} so far"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionView:
+    """One line of the account: a section's points, as far as they are known."""
+
+    title: str
+    points: str
+    items: tuple[ItemView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """All that one student is told."""
+
+    grade: Grade
+    title: str
+    possible: Decimal
+    headline: str
+    missing: tuple[str, ...]
+    praise: str
+    sections: tuple[SectionView, ...]
+    losses: tuple[Loss, ...]
+    late: str
+    run: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def items(self) -> tuple[ItemView, ...]:
+        return tuple(view for section in self.sections for view in section.items)
+
+
+def feedback(grade: Grade, rubric: Rubric) -> Feedback:
+    """Say everything there is to say of a grade, in the rubric's order."""
+    known = {item.id: item for item in rubric.item}
+    views = [_item_view(result, known.get(result.item_id)) for result in grade.score.items]
+    possible = sum((v.item.possible for v in views if not v.extra), Decimal(0))
+    return Feedback(
+        grade=grade,
+        title=rubric.title,
+        possible=possible,
+        headline=_headline(grade, views, possible),
+        missing=_missing(grade, views),
+        praise=_praise(views, rubric.perfect),
+        sections=_sections(grade, views),
+        losses=tuple(loss for view in views for loss in view.losses),
+        late=_late(grade),
+        run=run_sentences(grade.run),
+        notes=_notes(grade.run),
+    )
+
+
+# ------------------------------------------------------------------------------- items
+def _item_view(result: ItemResult, rule: Item | None) -> ItemView:
+    marking = rule.marked if rule else None
+    by_hand = marking.points if marking else Decimal(0)
+    earned = sum((check.earned for check in result.checks), Decimal(0))
+    marked = result.source is Source.MARKED and result.points is not None
+    judged = {check.check_id for check in result.checks if check.outcome is not Outcome.BROKEN}
+    rules = rule.check if rule else ()
+    open_points = sum((check.points for check in rules if check.id not in judged), Decimal(0))
+    return ItemView(
+        item=result,
+        tested=earned if rules or result.checks else None,
+        by_hand=by_hand,
+        given=result.points - earned if marked and result.points is not None else None,
+        to_mark=by_hand if result.source is Source.UNMARKED else Decimal(0),
+        open=open_points,
+        attempted=_attempted(result, open_points),
+        criteria=marking.criteria if marking else (),
+        losses=() if result.section is Section.EXTRA_CREDIT else _losses(result, by_hand),
+    )
+
+
+def _losses(item: ItemResult, by_hand: Decimal) -> tuple[Loss, ...]:
+    """Return what an item lost; checks that were lost for one reason are one loss."""
+    reasons: dict[str, list[CheckResult]] = {}
+    for check in item.checks:
+        if check.outcome is Outcome.FAILED and check.earned < check.possible:
+            reasons.setdefault(check.message, []).append(check)
+    lost = [
+        Loss(
+            points=sum((check.possible - check.earned for check in checks), Decimal(0)),
+            item=item.title,
+            titles=tuple(check.title for check in checks),
+            message=message,
+        )
+        for message, checks in reasons.items()
+    ]
+    earned = sum((check.earned for check in item.checks), Decimal(0))
+    if item.source is Source.MARKED and item.points is not None:
+        taken_off = by_hand - (item.points - earned)
+        if taken_off > 0:
+            words = item.comment or NO_COMMENT
+            lost.append(Loss(points=taken_off, item=item.title, message=words))
+    return tuple(lost)
+
+
+def _attempted(item: ItemResult, open_points: Decimal) -> bool:
+    """Whether there is anything of an extra credit item, by what its checks found defined."""
+    if item.section is not Section.EXTRA_CREDIT or item.source is not Source.AUTOMATIC:
+        return True
+    if item.points or open_points:
+        return True
+    return bool(item.checks) and not any(_says_undefined(check) for check in item.checks)
+
+
+def _says_undefined(check: CheckResult) -> bool:
+    """Whether grader.judging said that the notebook does not define what was asked for."""
+    return " is not defined in the notebook." in check.message
+
+
+# ------------------------------------------------------------------------------- the account
+def _sections(grade: Grade, views: Sequence[ItemView]) -> tuple[SectionView, ...]:
+    found = []
+    for section, total in grade.score.sections.items():
+        mine = tuple(view for view in views if view.item.section is section)
+        if mine:
+            points = _section_points(section, total.points, total.possible, mine)
+            found.append(SectionView(title=SECTION_TITLES[section], points=points, items=mine))
+    return tuple(found)
+
+
+def _section_points(
+    section: Section, points: Decimal | None, possible: Decimal, views: Sequence[ItemView]
+) -> str:
+    if not any(view.attempted for view in views):
+        return "not attempted"
+    if all(view.untested for view in views):
+        return "not tested yet"
+    if points is None:
+        known = sum((view.tested or Decimal(0)) + (view.given or Decimal(0)) for view in views)
+        if all(view.to_mark == view.item.possible for view in views):
+            return "not marked yet"
+        return f"{plain(Decimal(known))} of {plain(possible)} so far"
+    plus = "+" if section is Section.EXTRA_CREDIT and points else ""
+    return f"{plus}{plain(points)} of {plain(possible)}"
+
+
+def _headline(grade: Grade, views: Sequence[ItemView], possible: Decimal) -> str:
+    """Return the grade, or what is known of it so far."""
+    if grade.score.final is not None:
+        return f"{plain(grade.score.final)} of {plain(possible)}"
+    if grade.score.state is State.NEEDS_ATTENTION or any(view.open for view in views):
+        return "No grade yet"
+    code = [view for view in views if view.item.section is Section.CODE]
+    earned = sum((view.item.points or Decimal(0) for view in code), Decimal(0))
+    whole = sum((view.item.possible for view in code), Decimal(0))
+    return f"{plain(earned)} of {plain(whole)} for the code"
+
+
+def _missing(grade: Grade, views: Sequence[ItemView]) -> tuple[str, ...]:
+    """Say what stands between this and a final grade, and whose turn it is."""
+    if grade.score.state is State.FINAL:
+        return ()
+    said = []
+    if grade.score.state is State.NEEDS_ATTENTION:
+        said.append(
+            "A person on the course staff has to look at this submission first. "
+            "Unless they write to you, there is nothing that you have to do."
+        )
+    open_points = sum((view.open for view in views if not view.extra), Decimal(0))
+    if open_points:
+        said.append(f"{points_words(open_points)} could not be tested so far.")
+    to_mark = sum((view.to_mark for view in views if not view.extra), Decimal(0))
+    extra = sum((view.to_mark for view in views if view.extra), Decimal(0))
+    if to_mark or extra:
+        what = [points_words(to_mark)] if to_mark else []
+        what += [f"up to {points_words(extra, 'extra ')}"] if extra else []
+        verb = "is" if to_mark + extra == 1 else "are"
+        said.append(f"{' and '.join(what)} {verb} still to be marked by a person.")
+    return tuple(sentence[:1].upper() + sentence[1:] for sentence in said)
+
+
+def _praise(views: Sequence[ItemView], perfect: str) -> str:
+    """Return the rubric's words for a notebook that lost nothing; nothing while any is open."""
+    whole = all(view.item.points == view.item.possible for view in views if not view.extra)
+    return perfect if whole else ""
+
+
+def _late(grade: Grade) -> str:
+    """Say how late the work was; nothing where it was in time and nothing is to be explained.
+
+    A note that is among the sentences for the staff asks them for something.
+    """
+    late = grade.score.late
+    if late.days is None and late.note in grade.attention:
+        return "Whether this was late is not known yet."
+    if late.days and not late.note:
+        return f"Handed in {late.days} {'day' if late.days == 1 else 'days'} late."
+    return late.note
+
+
+def points_words(points: Decimal, kind: str = "") -> str:
+    """Return "1 point", "2.5 extra points"."""
+    return f"{plain(points)} {kind}{'point' if points == 1 else 'points'}"
+
+
+# ------------------------------------------------------------------------------- the run
+def run_sentences(run: RunRecord) -> tuple[str, ...]:
+    """Say how the notebook ran, and what the tests were put to."""
+    said = [_how_it_ran(run)]
+    if run.probed_in is ProbedIn.DEFINITIONS:
+        said.append(
+            "So the tests ran in a fresh kernel that was given this notebook's imports, "
+            "definitions and literal assignments, and nothing else."
+        )
+    elif run.probed_in is ProbedIn.NOTEBOOK and run.outcome is not RunOutcome.COMPLETE:
+        said.append("The tests ran with everything that it had defined by its end.")
+    elif run.probed_in is None and run.outcome is not RunOutcome.UNREADABLE:
+        said.append("No tests could be run.")
+    return tuple(said)
+
+
+def _notes(run: RunRecord) -> tuple[str, ...]:
+    """Return the first notes: a notebook of thousands of cells may have one for each."""
+    more = len(run.notes) - MOST_SHOWN
+    return (*run.notes[:MOST_SHOWN], *((f"There are {more} more notes.",) if more > 0 else ()))
+
+
+def failed_cells(run: RunRecord) -> list[CellRun]:
+    """Return the cells that were run and did not end well."""
+    well = (CellOutcome.OK, CellOutcome.NOT_RUN)
+    return [cell for cell in run.cells if cell.outcome not in well]
+
+
+def _how_it_ran(run: RunRecord) -> str:
+    if run.outcome is RunOutcome.COMPLETE:
+        return _to_the_end(len(run.cells), run.seconds)
+    if run.outcome is RunOutcome.ERRORS:
+        return (
+            f"{run.failed_cells} of {len(run.cells)} code cells stopped with an error. "
+            "The cells after an error were run all the same."
+        )
+    return _CUT_SHORT[run.outcome]
+
+
+def _to_the_end(cells: int, seconds: float) -> str:
+    if cells == 0:
+        return "The notebook has no code cells that could be run."
+    which = "Its one code cell" if cells == 1 else f"All {cells} code cells"
+    time = f"{seconds:.0f} s" if seconds >= 1 else "less than a second"
+    return f"{which} ran without an error, in {time}."
+
+
+_CUT_SHORT = {
+    RunOutcome.TIMEOUT: "The notebook did not come to an end in the time that it has.",
+    RunOutcome.DIED: "The Python process ended while the notebook ran, or ran out of memory.",
+    RunOutcome.UNREADABLE: "The notebook was not run.",
+}

@@ -1,0 +1,169 @@
+"""Grades to report on, judged by hand with the a2 rubric; notebooks; hostile words."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from grader.model import (
+    CellOutcome,
+    CellRun,
+    CheckResult,
+    Grade,
+    Late,
+    Mark,
+    Outcome,
+    ProbedIn,
+    RunOutcome,
+    RunRecord,
+    Student,
+    Visibility,
+)
+from grader.rubric import CheckRule, Rubric, parse_rubric
+from grader.scoring import NOT_LATE, score
+
+ROOT = Path(__file__).resolve().parents[2]
+STAFF_NOTE = "HIDDEN-NUMBER-8675309"
+FULL_MARKS = {"experiments": Mark(points=Decimal(15)), "discussion": Mark(points=Decimal(15))}
+RUN = RunRecord(
+    outcome=RunOutcome.COMPLETE,
+    probed_in=ProbedIn.NOTEBOOK,
+    cells=(CellRun(index=1, outcome=CellOutcome.OK), CellRun(index=3, outcome=CellOutcome.OK)),
+    seconds=41.25,
+    isolation=("no network", "memory limit"),
+)
+MakeGrade: TypeAlias = Callable[..., Grade]
+
+
+@pytest.fixture(scope="session")
+def rubric() -> Rubric:
+    return parse_rubric((ROOT / "rubrics/a2/rubric.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What became of the checks: the lost ones with their message, the broken ones."""
+
+    lost: Mapping[str, str]
+    broken: frozenset[str]
+
+    def result(self, rule: CheckRule) -> CheckResult:
+        outcome = Outcome.FAILED if rule.id in self.lost else Outcome.PASSED
+        outcome = Outcome.BROKEN if rule.id in self.broken else outcome
+        return CheckResult(
+            check_id=rule.id,
+            title=rule.title,
+            outcome=outcome,
+            earned=rule.points if outcome is Outcome.PASSED else Decimal(0),
+            possible=rule.points,
+            message=self.lost.get(rule.id, ""),
+            visibility=Visibility.HIDDEN,
+            staff_note="" if outcome is Outcome.PASSED else STAFF_NOTE,
+        )
+
+
+NO_SWISH = {
+    "swish_values": "`swish` is not defined in the notebook.",
+    "swish_gradient": "`grad_swish` is not defined in the notebook.",
+    "swish_network": "Your code stopped with AttributeError.",
+}
+
+
+@pytest.fixture(scope="session")
+def make_grade(rubric: Rubric) -> MakeGrade:
+    """Build a Grade; without arguments one without a loss, marked, on time, without swish."""
+
+    def make(
+        lost: Mapping[str, str] | None = None,
+        *,
+        broken: tuple[str, ...] = (),
+        marks: Mapping[str, Mark] = FULL_MARKS,
+        late: Late = NOT_LATE,
+        name: str = "Lee, Ana",
+        canvas_id: str = "40103",
+        file: str = "Lee-A2.ipynb",
+        swish: bool = False,
+        attention: tuple[str, ...] = (),
+        run: RunRecord = RUN,
+        partners: tuple[Student, ...] = (),
+    ) -> Grade:
+        judged = Judgement({**({} if swish else NO_SWISH), **(lost or {})}, frozenset(broken))
+        results = [judged.result(rule) for rule in rubric.checks]
+        return Grade(
+            student=Student(name=name, canvas_id=canvas_id, login="alee"),
+            file=file,
+            sha256="0f" * 32,
+            run=run,
+            score=score(rubric, results, marks, late=late, open_question=bool(attention)),
+            attention=attention,
+            partners=partners,
+        )
+
+    return make
+
+
+# ------------------------------------------------------------------------------- notebooks
+def png_of(width: int = 3, height: int = 2, *, padding: int = 0, claim: int = 0) -> bytes:
+    """A right PNG; with `padding` bytes of comment, or with a width that it only claims to have."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        crc = zlib.crc32(kind + data)
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+
+    header = struct.pack(">IIBBBBB", claim or width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + bytes(width) for _ in range(height)))
+    comment = chunk(b"tEXt", b"c\0" + bytes(padding)) if padding else b""
+    body = chunk(b"IHDR", header) + comment + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.fixture(scope="session")
+def make_png() -> Callable[..., bytes]:
+    return png_of
+
+
+def notebook_of(*outputs: Mapping[str, Any], source: str = "plt.plot(errors)") -> str:
+    """A notebook of one text cell and one code cell with display outputs of the given data."""
+    shown = [{"output_type": "display_data", "data": data, "metadata": {}} for data in outputs]
+    cells = [
+        {"cell_type": "markdown", "source": "# A2"},
+        {"cell_type": "code", "source": source, "outputs": shown},
+    ]
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells})
+
+
+@pytest.fixture(scope="session")
+def make_notebook() -> Callable[..., str]:
+    return notebook_of
+
+
+# ------------------------------------------------------------------------------- hostile words
+HOSTILE = {
+    "script": "<script>alert(1)</script>",
+    "image": "<img src=x onerror=alert(1)>",
+    "closing": "</title></style></h1>\"'><svg onload=alert(1)>",
+    "template": "{{ 7*7 }}{% raw %}",
+    "markup": "[bold red]Bob[/] [link=http://evil.example]x[/link]",
+    "ansi": "\x1b[31mred\x1b[0m \x1b]8;;http://evil.example\x07link\x1b]8;;\x07 \x9b2J\x07\x08",
+    "bidi": "abc\u202egpj.exe\u2066x\u2069\u200f",
+    "formula": '=HYPERLINK("http://evil.example","click")',
+    "tab": "\t=1+1",
+    "at": "@SUM(A1)",
+    "semicolon": "Lee;=cmd|' /C calc'!A0",
+    "lines": "one\ntwo\r\n=three\u2028four",
+    "surrogate": "bad\udcffbytes",
+    "tags": "hidden\U000e0041\U000e0042",
+}
+
+
+@pytest.fixture(params=list(HOSTILE.values()), ids=list(HOSTILE))
+def hostile(request: pytest.FixtureRequest) -> str:
+    return str(request.param)

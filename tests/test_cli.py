@@ -1,0 +1,224 @@
+"""The command line as people use it: outputs, statuses, and sentences in place of tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from grader.cli import main
+from grader.reports.results import Result
+
+NOTEBOOKS = Path("submissions/notebooks").resolve()
+COMMANDS = sorted(main.commands)
+
+
+def grader(
+    *arguments: object, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "grader", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def write_notebook(path: Path, *cells: str) -> Path:
+    blank = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    written = [{**blank, "id": f"c{i}", "source": cell} for i, cell in enumerate(cells)]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": written}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def tiny_pack(tmp_path: Path) -> Path:
+    """A course's own pack: one function, one check."""
+    pack = tmp_path / "packs" / "tiny"
+    pack.mkdir(parents=True)
+    (pack / "rubric.toml").write_text(
+        'title = "Tiny"\nreference = "reference.py"\n[[item]]\nid = "double"\ntitle = "double"\n'
+        'section = "code"\npoints = 2\n'
+        'check = [{id = "double_values", title = "values", points = 2, probe = "doubled"}]\n'
+    )
+    (pack / "probes.py").write_text(
+        "from grader.probes import Names, Rng, probe\n\n@probe\n"
+        "def doubled(names: Names, rng: Rng) -> object:\n    return names.double(rng.rand(3))\n"
+    )
+    (pack / "reference.py").write_text("def double(x):\n    return 2 * x\n")
+    return pack.parent
+
+
+# ------------------------------------------------------------------------------- words
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example(command: str) -> None:
+    """The help of each command has an example that names the command."""
+    found = CliRunner().invoke(main, [command, "--help"])
+    assert 0 == found.exit_code
+    assert "Example" in found.output
+    assert f"grader {command}" in found.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["grade"], "Missing argument"),
+        (["grade", "nowhere.zip"], "nowhere.zip does not exist"),
+        (["grade", "README.md", "--assignment", "a9"], "There is no assignment `a9`"),
+        (["grade", "README.md", "--due", "tomorrow"], "is not a date and time"),
+        (["grade", "README.md", "--roster", "README.md"], "README.md"),
+        (["check", "README.md"], "README.md"),
+        (["check", "README.md", "--cell-seconds", "0"], "is not in the range"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_status_2(
+    arguments: Sequence[str], complaint: str, tmp_path: Path
+) -> None:
+    out = ["--out", str(tmp_path / "out")] if arguments[0] == "grade" else []
+    found = grader(*arguments, *out)
+    assert 2 == found.returncode
+    assert complaint in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+# ------------------------------------------------------------------------------- check
+@pytest.mark.kernel
+def test_check_prints_one_object_of_the_schema_with_no_configuration() -> None:
+    found = grader("check", NOTEBOOKS / "right.ipynb", "--format", "json")
+    assert 0 == found.returncode
+    result = Result.model_validate_json(found.stdout)
+    assert (70, "needs-marks", None) == (result.code.points, result.state, result.final)
+    parabola = result.items[0].checks[0]
+    assert ("adam_parabola", "passed") == (parabola.id, parabola.outcome)
+
+
+@pytest.mark.kernel
+def test_check_ends_with_status_1_below_the_minimum_and_says_what_is_wrong(tmp_path: Path) -> None:
+    report = tmp_path / "report.txt"
+    notebook = NOTEBOOKS / "relu-in-place.ipynb"
+    found = grader("check", notebook, "--min-score", "70", "-o", report)
+    assert 1 == found.returncode
+    text = report.read_text(encoding="utf-8")
+    assert "changes its argument" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
+
+
+# ------------------------------------------------------------------------------- grade
+@pytest.mark.kernel
+def test_a_courses_own_pack_is_graded_with_no_change_in_the_grader(
+    tiny_pack: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "handed in"
+    folder.mkdir()
+    write_notebook(folder / "Right-T1.ipynb", "def double(x):\n    return x + x")
+    write_notebook(folder / "Wrong-T1.ipynb", "def double(x):\n    return 3 * x")
+    out = tmp_path / "out"
+    found = grader("grade", folder, "--assignment", "tiny", "--pack-dir", tiny_pack, "--out", out)
+    assert 0 == found.returncode, found.stderr
+    results = json.loads((out / "results.json").read_text())
+    assert [2, 0] == [result["final"] for result in results]
+
+
+@pytest.mark.kernel
+def test_two_runs_give_the_same_results_but_for_timings(tmp_path: Path) -> None:
+    """In different folders, with different numbers of jobs, under one secret."""
+
+    def run(out: Path, jobs: int) -> str:
+        sources = [NOTEBOOKS / f"{name}.ipynb" for name in ("right", "no-relu", "syntax-error")]
+        found = grader(
+            *("grade", *sources, "--out", out, "--jobs", jobs),
+            env={"GRADER_HIDDEN_SEED": "the same for both"},
+        )
+        assert 0 == found.returncode, found.stderr
+        results = json.loads((out / "results.json").read_text())
+        for result in results:
+            result["run"]["seconds"] = 0
+        return json.dumps(results)
+
+    assert run(tmp_path / "one", 1) == run(tmp_path / "two", 2)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_leaves_no_process_and_no_half_written_file(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    mark = f"grader-test-{os.getpid()}-{number}"
+    started = tmp_path / "started"
+    code = f"open({str(started)!r}, 'w').close()\nmark = {mark!r}\nwhile True: pass"
+    notebook = write_notebook(tmp_path / "Loop-A2.ipynb", code)
+    out, temp = tmp_path / "out", tmp_path / "temp"
+    temp.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "grader", "grade", str(notebook), "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temp)},
+    )
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert 130 == process.returncode
+    assert "Stopped." in said
+    assert "Traceback" not in said
+    assert [] == processes_with(str(temp))
+    assert [] == [p for p in temp.iterdir() if not p.name.startswith("grader-fonts")]
+    left = {path.name for path in out.rglob("*") if path.is_file()}
+    assert {"hidden-seed"} == {name for name in left if not name.endswith(".ipynb")}
+
+
+def processes_with(text: str) -> list[str]:
+    """Command lines and environments of processes that mention `text`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        if folder.name == str(os.getpid()):
+            continue
+        for name in ("cmdline", "environ"):
+            try:
+                if text.encode() in (folder / name).read_bytes():
+                    found.append(folder.name)
+            except OSError:
+                continue
+    return found
+
+
+# ------------------------------------------------------------------------------- installed
+@pytest.mark.kernel
+def test_from_a_wheel_in_an_empty_folder_outside_the_checkout(tmp_path: Path) -> None:
+    """The wheel carries packs, reference and samples; nothing of them is importable by name."""
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(tmp_path)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site)]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "Me-A2.ipynb").write_bytes((NOTEBOOKS / "right.ipynb").read_bytes())
+    run = subprocess.run(
+        [sys.executable, "-m", "grader", "check", "Me-A2.ipynb", "--format", "json"],
+        cwd=empty,
+        env={**os.environ, "PYTHONPATH": str(site), "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == run.returncode, run.stderr
+    assert 70 == json.loads(run.stdout)["code"]["points"]
+    assert {"grader"} == {path.name for path in site.iterdir() if path.is_dir()} - {
+        "bin",
+        *(path.name for path in site.glob("*.dist-info")),
+    }
