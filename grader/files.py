@@ -1,12 +1,20 @@
-"""Files that are there whole or not at all, whatever stops the program. Knows no format."""
+"""Files that are there whole or not at all, whatever stops the program; and tables for people."""
 
 from __future__ import annotations
 
+import csv
+import io
 import secrets
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 
 from grader.errors import UsageError
+from grader.text import defuse, plain
+
+Cell: TypeAlias = "str | int | Decimal | None"
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -28,3 +36,24 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Write a CSV that is safe to open in a spreadsheet, whole or not at all.
+
+    UTF-8 without a byte order mark, commas, lines that end as Canvas's do. Text is defused,
+    numbers are numbers, None is blank.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([_written(cell) for cell in row] for row in (header, *rows))
+    write_whole(path, buffer.getvalue().encode())
+
+
+def _written(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    return defuse(cell) if isinstance(cell, str) else plain(Decimal(cell))

@@ -163,11 +163,9 @@ def _days(deadline: datetime, handed_in: datetime, policy: LatePolicy) -> int:
         local = deadline.astimezone(policy.zone).replace(tzinfo=None)
         return _instant(local + timedelta(days=days), policy)
 
-    days = max(1, (handed_in - deadline).days)  # a change of the clocks is less than a day
+    days = max(1, (handed_in - deadline).days)  # never too many: no clock is set back a whole day
     while moved(days) < handed_in:
         days += 1
-    while days > 1 and moved(days - 1) >= handed_in:
-        days -= 1
     return days
 
 

@@ -34,7 +34,12 @@ def grader(
 
 
 def write_notebook(path: Path, *cells: str) -> Path:
-    blank = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    blank: dict[str, object] = {
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+    }
     written = [{**blank, "id": f"c{i}", "source": cell} for i, cell in enumerate(cells)]
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": written}
     path.write_text(json.dumps(notebook), encoding="utf-8")

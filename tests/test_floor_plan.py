@@ -18,7 +18,7 @@ FLOORS = (
 FLOOR = {module: level for level, modules in enumerate(FLOORS) for module in modules}
 # Within a floor: who may use whom. The rubric is read by all; checks and probes are vocabulary.
 WITHIN = {
-    "files": {"errors"},
+    "files": {"errors", "text"},
     "facts": {"checks"},
     "judging": {"checks", "rubric"},
     "scoring": {"rubric"},

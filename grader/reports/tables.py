@@ -6,20 +6,14 @@ may name what a student must not see.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
 
-from grader.files import write_whole
+from grader.files import Cell, write_table
 from grader.model import Grade, Outcome, Section, Student
 from grader.reports.results import in_order
-from grader.text import defuse, plain
 
-Cell: TypeAlias = "str | int | Decimal | None"
 WHO = ("student", "canvas_id", "login", "file")
 MOST_NAMED = 5
 SUMS = ("code", "discussion", "extra_credit", "late_days", "penalty", "final", "state")
@@ -87,27 +81,3 @@ def write_attention(path: Path, rows: Iterable[Attention]) -> None:
     header = ("student", "canvas_id", "file", "what")
     cells = [(row.student.name, row.student.canvas_id, row.file, row.what) for row in rows]
     write_table(path, header, cells)
-
-
-# ------------------------------------------------------------------------------- any table
-def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Write a CSV in UTF-8, whole or not at all, that is safe to open in a spreadsheet.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([defuse(name) for name in header])
-    writer.writerows([_written(cell) for cell in row] for row in rows)
-    write_whole(path, buffer.getvalue().encode())
-
-
-def _written(cell: Cell) -> str:
-    match cell:
-        case None:
-            return ""
-        case str():
-            return defuse(cell)
-        case int() | Decimal():
-            return plain(Decimal(cell))

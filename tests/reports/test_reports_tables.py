@@ -7,13 +7,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
+from grader.files import write_table
 from grader.model import Grade, Late, Mark, Student
 from grader.reports.tables import (
     Attention,
     attention_rows,
     write_attention,
     write_grades,
-    write_table,
 )
 from grader.rubric import Rubric
 
