@@ -1,0 +1,7 @@
+"""Run a notebook and ask its probes: a submission becomes evidence.
+
+`executor` is the way in. `notebook` reads and cleans what was handed in, `cells` runs it by way
+of `guarded` (nbclient, kept from being flooded, hung or killed), `exchange` and `asking` put
+requests of our own to a kernel, and `definitions` finds what is left of a notebook that cannot
+be run. Nothing here knows what answers are expected.
+"""

@@ -1,0 +1,224 @@
+"""nbclient, kept from being flooded, hung or left waiting for the dead.
+
+nbclient sends a cell's text and turns messages into outputs, as for any notebook. Time, the
+amount of output and the kernel's life are watched here, from outside, because nbclient's own
+limits trust the kernel to answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionComplete
+
+from grader.execution import notebook as nb
+from grader.execution.exchange import Ended, exchange
+from grader.kernels.client import Message
+from grader.kernels.kernel import Kernel
+from grader.model import CellOutcome, CellRun, Limits
+
+LOG = logging.getLogger("grader.execution")
+LOG.addHandler(logging.NullHandler())
+
+SETTLE_SECONDS = 0.2  # for a cell to end by itself that was about to
+STOP_SECONDS = 2.0  # for a cell to end that was interrupted
+AGAIN_SECONDS = 1.0  # for an idle kernel to say so
+QUIET_SECONDS = 1.0  # without a message, after which output that has not come is not to come
+LATE_SECONDS = 0.2  # for what a kernel sent before it died
+MEND_SECONDS = 1.0  # for a broken connection to come back
+COST_OF_A_MESSAGE = 1_000  # bytes of ours for the smallest output
+OUTPUTS = frozenset(
+    {"stream", "display_data", "execute_result", "error", "update_display_data", "clear_output"}
+)
+TRACKED = OUTPUTS | {"status", "execute_input"}
+
+
+class GuardedClient(NotebookClient):
+    """Runs the cells of one notebook, one at a time, in a kernel that is already there."""
+
+    def __init__(self, notebook: nb.Notebook, kernel: Kernel, limits: Limits) -> None:
+        super().__init__(
+            notebook,
+            km=kernel.manager,
+            allow_errors=True,
+            record_timing=False,
+            store_widget_state=False,
+            on_cell_error=self._keep_error,
+            log=LOG,
+        )
+        self.kc = kernel.client
+        self.comm_open_handlers = {}  # output widgets echo all that they hold on every message
+        self.silent = False  # whether the student's code closed the way of its output
+        self._kernel = kernel
+        self._limit = limits.output_bytes
+        self._held = 0  # at least what the outputs of all cells hold
+        self._flooded = asyncio.Event()
+        self._error = ""
+
+    async def run_cell(self, index: int, seconds: float) -> tuple[CellRun, bool]:
+        """Run one cell for at most `seconds`.
+
+        Returns:
+            How it went, and whether the kernel is idle again, so that more can be asked of it.
+        """
+        cell = self.nb.cells[index]
+        self._error = ""
+        self._flooded.clear()
+        running = asyncio.ensure_future(self.async_execute_cell(cell, index))
+        try:
+            outcome, idle = await self._watch(running, seconds)
+        finally:
+            await _cancel(running)
+        if outcome is CellOutcome.FLOODED:
+            why = f"stopped: more than {megabytes(self._limit)} of output in this notebook"
+            cell.outputs = nb.shortened(cell.outputs, nb.KEPT_OF_A_FLOOD, why)
+            self._recount()
+        return CellRun(index=index, outcome=outcome, error=self._error), idle
+
+    async def _watch(self, running: asyncio.Task[Any], seconds: float) -> tuple[CellOutcome, bool]:
+        """Wait for the cell's end, and bring it about where it does not come by itself."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        gone = asyncio.ensure_future(self._kernel.gone())
+        flooded = asyncio.ensure_future(self._flooded.wait())
+        broken = asyncio.ensure_future(self._kernel.client.broken.wait())
+        try:
+            await _first(running, gone, flooded, *([] if self.silent else [broken]), until=deadline)
+            if broken.done() and not self.silent:
+                await self._find_out_why_broken(gone)
+                await _first(running, gone, flooded, until=deadline)
+            if self._flooded.is_set():
+                return CellOutcome.FLOODED, await self._stop(running, gone)
+            if running.done():
+                return self._ended(running), True
+            if gone.done():
+                await asyncio.wait({running}, timeout=LATE_SECONDS)
+                return CellOutcome.DIED, False
+            return CellOutcome.TIMEOUT, await self._stop(running, gone)
+        finally:
+            await _cancel(gone, flooded, broken)
+
+    async def _stop(self, running: asyncio.Task[Any], gone: asyncio.Task[None]) -> bool:
+        """Interrupt the cell, and say whether that left an idle kernel behind."""
+        now = asyncio.get_running_loop().time()
+        await _first(running, gone, until=now + SETTLE_SECONDS)
+        if not running.done() and not gone.done():
+            await self._kernel.interrupt()
+            await _first(running, gone, until=now + STOP_SECONDS + QUIET_SECONDS)
+        if running.done() or gone.done():
+            return not gone.done()
+        # An interrupt that comes just after the cell's end takes its reply away: ask again.
+        await _cancel(running)
+        return await exchange(self._kernel, "pass", seconds=AGAIN_SECONDS) is Ended.DONE
+
+    async def _find_out_why_broken(self, gone: asyncio.Task[None]) -> None:
+        """Tell a message that was too large from a socket that was closed."""
+        mended = asyncio.ensure_future(self._kernel.client.reconnect())
+        try:
+            await _first(mended, gone, until=asyncio.get_running_loop().time() + MEND_SECONDS)
+            if mended.done():
+                self._flooded.set()
+            else:
+                self.silent = True
+        finally:
+            await _cancel(mended)
+
+    def _ended(self, running: asyncio.Task[Any]) -> CellOutcome:
+        """Say how a cell went whose execution nbclient has finished."""
+        failure = running.exception()
+        if failure is not None and not self._error:  # what the kernel sent made nbclient stumble
+            self._error = nb.error_text(type(failure).__name__, "the kernel's answer is not one")
+        return CellOutcome.ERROR if self._error else CellOutcome.OK
+
+    # --------------------------------------------------------------- what nbclient calls
+    def process_message(
+        self, msg: Message, cell: nb.Notebook, cell_index: int
+    ) -> nb.Notebook | None:
+        """Take one message of the running cell, as long as there is room for it."""
+        kind = msg["msg_type"]
+        if kind not in TRACKED or (kind in OUTPUTS and not self._has_room(msg["size"])):
+            return None
+        try:
+            return super().process_message(msg, cell, cell_index)
+        except CellExecutionComplete:
+            raise
+        except Exception:  # noqa: BLE001  a message of the student's own making
+            LOG.debug("A message that nbclient could not take was dropped.")
+            return None
+
+    def _has_room(self, size: int) -> bool:
+        """Say whether an output of `size` bytes can be kept; if not, the cell is to be stopped."""
+        if self._flooded.is_set():
+            return False
+        self._held += size + COST_OF_A_MESSAGE
+        if self._held > self._limit:
+            # An animation replaces its picture thousands of times and holds one at the end.
+            self._recount()
+            self._held += size + COST_OF_A_MESSAGE
+            if self._held > 0.9 * self._limit:
+                self._flooded.set()
+        return not self._flooded.is_set()
+
+    def _recount(self) -> None:
+        outputs = [cell.outputs for cell in self.nb.cells if cell.cell_type == "code"]
+        self._held = sum(nb.size(part) + COST_OF_A_MESSAGE * len(part) for part in outputs)
+
+    def _keep_error(
+        self, *, cell: nb.Notebook, cell_index: int, execute_reply: Mapping[str, Any]
+    ) -> None:
+        content = execute_reply["content"]
+        self._error = nb.error_text(content.get("ename"), content.get("evalue"))
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """Do nothing: `_watch` sees to it."""
+
+    async def _async_poll_for_reply(
+        self,
+        msg_id: str,
+        cell: nb.Notebook,
+        timeout: float | None,  # noqa: ASYNC109  nbclient's signature
+        task_poll_output_msg: asyncio.Future[None],
+        task_poll_kernel_alive: asyncio.Future[None],
+    ) -> Message:
+        """Return the reply to the cell, once its output has come, however slowly it is read."""
+        client = self._kernel.client
+        while True:
+            reply = await client.get_shell_msg()
+            if reply["parent_header"].get("msg_id") == msg_id:
+                break
+        await client.drain(task_poll_output_msg, QUIET_SECONDS)
+        await _cancel(task_poll_output_msg)
+        return reply
+
+    async def _async_poll_output_msg(
+        self, parent_msg_id: str, cell: nb.Notebook, cell_index: int
+    ) -> None:
+        """Take messages until the cell is done, or until none can come any more."""
+        polling = asyncio.ensure_future(
+            super()._async_poll_output_msg(parent_msg_id, cell, cell_index)
+        )
+        broken = asyncio.ensure_future(self._kernel.client.broken.wait())
+        try:
+            await asyncio.wait({polling, broken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(polling, broken)
+
+
+def megabytes(size: int) -> str:
+    return f"{round(size / (1 << 20), 1):g} MB"
+
+
+async def _first(*tasks: asyncio.Task[Any], until: float) -> None:
+    """Return once one of `tasks` is done, or at the loop's time `until`."""
+    left = max(0.0, until - asyncio.get_running_loop().time())
+    await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait for their end, so that none outlives what it works on."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,155 @@
+"""The grader's end of a kernel's sockets, made for kernels that may not mean well.
+
+Messages are bounded before they are read, what is not a message is dropped, and a connection
+that breaks is noticed. It knows Jupyter's message format and nothing of notebooks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from queue import Empty
+from typing import Any, TypeAlias
+
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.connect import channel_socket_types
+from traitlets import Integer, Type
+from zmq.utils.monitor import recv_monitor_message
+
+Message: TypeAlias = dict[str, Any]
+
+MAX_PARTS = 2_000_000  # brackets and commas in one message: each may become an object of 60 bytes
+QUEUED_MESSAGES = 16  # that may wait on our side, each as large as allowed; more wait in the kernel
+RECONNECT_MS = 10
+BROKEN = zmq.Event.DISCONNECTED
+MENDED = zmq.Event.HANDSHAKE_SUCCEEDED
+
+
+class BoundedChannel(AsyncZMQSocketChannel):
+    """A channel that gives well-formed messages only, each with its `size` in bytes."""
+
+    received = 0  # messages so far, of whatever request and form
+
+    async def get_msg(  # type: ignore[override]  # asynchronous, as in the base class
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109  jupyter_client's signature
+    ) -> Message:
+        """Return the next message; raise queue.Empty after `timeout` seconds without one."""
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    message = self._read(await self.socket.recv_multipart())
+                    self.received += 1
+                    if message is not None:
+                        return message
+        except TimeoutError:
+            raise Empty from None
+
+    def _read(self, frames: list[bytes]) -> Message | None:
+        """Return the message in `frames`, or None where they are not a message."""
+        if (
+            sum(frame.count(mark) for frame in frames[:6] for mark in (b"[", b"{", b","))
+            > MAX_PARTS
+        ):
+            return None
+        try:
+            _, parts = self.session.feed_identities(frames)
+            message: Message = self.session.deserialize(parts)
+        except Exception:  # noqa: BLE001  hostile bytes may upset the parser in any way
+            return None
+        dicts = (message["header"], message["parent_header"], message["content"])
+        if not all(isinstance(part, dict) for part in dicts):
+            return None
+        if not isinstance(message["msg_type"], str):
+            return None
+        message["size"] = sum(len(frame) for frame in frames)
+        return message
+
+
+class BoundedClient(AsyncKernelClient):
+    """A client of the shell and iopub channels only; `broken` is set when iopub is cut off.
+
+    libzmq cuts the connection when a message is larger than `largest_message`; a kernel does so
+    when its code closes the socket. In the first case `reconnect` mends it, in the second not.
+    """
+
+    shell_channel_class = Type(BoundedChannel)
+    iopub_channel_class = Type(BoundedChannel)
+    largest_message = Integer(32 << 20, help="bytes of one frame of a message")
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.broken = asyncio.Event()
+        self.mended = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Connect. The kernel need not be there yet."""
+        self.start_channels(stdin=False, hb=False, control=False)
+        self._watcher = asyncio.ensure_future(self._watch_iopub())
+
+    def close(self) -> None:
+        """Close the sockets, and forget what is in them."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+        self.stop_channels()
+
+    async def wait_until_ready(self) -> None:
+        """Return once the kernel answers on both channels. It waits without a limit of its own."""
+        self.kernel_info()
+        while (await self.get_shell_msg())["msg_type"] != "kernel_info_reply":
+            pass
+        while True:
+            with contextlib.suppress(Empty):
+                await self.get_iopub_msg(timeout=0.5)
+                return
+            self.kernel_info()  # what it published came before our subscription did
+
+    async def drain(self, listening: asyncio.Future[None], seconds: float) -> None:
+        """Wait for `listening` to be done, but no longer than messages come on iopub.
+
+        Args:
+            seconds: without a message, after which what has not come is not to come.
+        """
+        seen = -1
+        while not listening.done() and seen != self.iopub_channel.received:
+            seen = self.iopub_channel.received
+            await asyncio.wait({listening}, timeout=seconds)
+
+    async def reconnect(self) -> None:
+        """Connect iopub anew, and return once that has succeeded. It may wait for ever."""
+        socket, url = self.iopub_channel.socket, self._make_url("iopub")
+        self.mended.clear()
+        with contextlib.suppress(zmq.ZMQError):  # libzmq may have forgotten the connection
+            socket.disconnect(url)
+        socket.connect(url)
+        await self.mended.wait()
+        self.broken.clear()
+
+    def _create_connected_socket(
+        self, channel: str, identity: bytes | None = None
+    ) -> zmq.asyncio.Socket:
+        """Connect a socket as the base class does, with bounds."""
+        socket: zmq.asyncio.Socket = self.context.socket(channel_socket_types[channel])
+        socket.linger = 0
+        socket.setsockopt(zmq.MAXMSGSIZE, self.largest_message)
+        socket.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES)
+        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        if identity:
+            socket.identity = identity
+        socket.connect(self._make_url(channel))
+        return socket
+
+    async def _watch_iopub(self) -> None:
+        """Keep `broken` and `mended` true to the state of the iopub connection."""
+        socket = self.iopub_channel.socket
+        monitor = socket.get_monitor_socket(BROKEN | MENDED)
+        try:
+            while True:
+                event = (await recv_monitor_message(monitor))["event"]
+                (self.broken if event == BROKEN else self.mended).set()
+        finally:
+            monitor.close(linger=0)
