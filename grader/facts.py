@@ -21,10 +21,13 @@ from typing import Any, TypeAlias
 
 from grader.checks import Answer, Failed
 from grader.model import Reply, ReplyKind
+from grader.text import clipped
 
-__all__ = ["Cell", "Fact", "FactFinder", "Work", "fact", "find_facts", "read_cells"]
+__all__ = ["Cell", "Fact", "FactFinder", "Work", "fact", "find_facts", "read_cells", "surveyed"]
 
 Output: TypeAlias = Mapping[str, Any]
+LONGEST_LABEL = 30
+LONGEST_FINDING = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Cell:
     kind: str  # "code", "markdown" or "raw"
     source: str
     outputs: tuple[Output, ...] = ()  # nbformat outputs of a code cell
+    count: int | None = None  # the number in [ ]: in which order the cells were run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +73,14 @@ def fact(find: Callable[[Work], Fact | None]) -> FactFinder:
 
 
 def find_facts(finders: Iterable[FactFinder], work: Work) -> tuple[Fact, ...]:
-    """Return the facts that the finders found, in their order."""
+    """Return the facts that the finders found, in their order, none longer than a sentence."""
     found = (_find(finder, work) for finder in finders)
-    return tuple(fact for fact in found if fact is not None)
+    return tuple(_bounded(fact) for fact in found if fact is not None)
+
+
+def _bounded(fact: Fact) -> Fact:
+    label, finding = clipped(fact.label, LONGEST_LABEL), clipped(fact.finding, LONGEST_FINDING)
+    return Fact(label, finding, fact.well)
 
 
 def _find(finder: FactFinder, work: Work) -> Fact | None:
@@ -92,17 +101,23 @@ def surveyed(reply: Reply | None) -> Answer:
 def read_cells(text: str) -> tuple[Cell, ...]:
     """Return the cells of nbformat JSON; what is not in its form is left out."""
     try:
-        notebook = json.loads(text) if text else {}
+        notebook = json.loads(text.removeprefix("\ufeff")) if text else {}
     except (ValueError, RecursionError):
         return ()
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    return tuple(_cell(cell) for cell in cells or () if isinstance(cell, dict))
+    return tuple(_cell(cell) for cell in _list(cells) if isinstance(cell, dict))
 
 
 def _cell(cell: Mapping[str, Any]) -> Cell:
-    source, outputs = cell.get("source", ""), cell.get("outputs", ())
+    kind, source, count = (cell.get(key) for key in ("cell_type", "source", "execution_count"))
+    lines = [source] if isinstance(source, str) else _list(source)
     return Cell(
-        kind=str(cell.get("cell_type", "raw")),
-        source=source if isinstance(source, str) else "".join(map(str, source)),
-        outputs=tuple(o for o in outputs if isinstance(o, dict)),
+        kind=kind if isinstance(kind, str) else "raw",
+        source="".join(line for line in lines if isinstance(line, str)),
+        outputs=tuple(o for o in _list(cell.get("outputs")) if isinstance(o, dict)),
+        count=count if type(count) is int else None,
     )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -37,6 +37,7 @@ from grader.reports.names import feedback_name
 from grader.reports.results import in_order, write_results
 from grader.reports.tables import Attention, attention_rows, write_attention, write_grades
 from grader.scoring import score
+from grader.text import display_safe
 
 NOBODY = Student(name="")
 NO_NOTEBOOK = "What was handed in is not a notebook that can be run. Ask the staff what to do."
@@ -119,7 +120,11 @@ def _cases(intake: Intake, course: Course) -> list[_Case]:
         _Case(
             submission=replace(entry.submission, students=share.students),
             late_flag=entry.late_flag,
-            questions=(*share.problems, *_said_of(_submitter(entry), intake.problems)),
+            questions=(
+                *share.problems,
+                *_said_of(_submitter(entry), intake.problems),
+                *_stranger(entry, course),
+            ),
         )
         for entry, share in zip(intake.entries, shared, strict=True)
     ]
@@ -127,6 +132,17 @@ def _cases(intake: Intake, course: Course) -> list[_Case]:
 
 def _submitter(entry: Entry) -> Student:
     return entry.submission.students[0]
+
+
+def _stranger(entry: Entry, course: Course) -> tuple[str, ...]:
+    """Ask about somebody whom the roster does not have: their grade has no place to go."""
+    student, file = _submitter(entry), display_safe(entry.submission.file)
+    if course.gradebook is None or student in course.roster:
+        return ()
+    if entry.anonymous_id:
+        return ()  # nobody of an anonymous export is on the roster, and Canvas knows who it was
+    mend = "export the gradebook anew, or give the file by itself as Lastname-A2.ipynb"
+    return (f"{file} was handed in by somebody who is not on the roster: {mend}.",)
 
 
 def _said_of(student: Student, problems: Iterable[Problem]) -> tuple[str, ...]:

@@ -67,7 +67,9 @@ class Names:
 
     def everything(self) -> dict[str, Any]:
         """Return all names that do not begin with an underscore; a survey looks through them."""
-        return {k: v for scope in self._scopes for k, v in scope.items() if not k.startswith("_")}
+        found = {name: value for scope in self._scopes for name, value in scope.items()}
+        # Keys need not be text: `globals()[7] = 7` is allowed.
+        return {k: v for k, v in found.items() if isinstance(k, str) and not k.startswith("_")}
 
     def function(self, *aliases: str, of: str) -> Callable[..., Any]:
         """Return a function found as a method of class `of` or as a function of the notebook.

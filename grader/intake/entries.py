@@ -29,6 +29,7 @@ class Entry:
     submission: Submission
     late_flag: bool  # Canvas wrote LATE in the name; by how much it does not say
     partner_names: tuple[str, ...]  # other people whom `Lastname1-Lastname2-A2.ipynb` names
+    is_group: bool  # Canvas has it as the work of a group, which the student handed in for
     anonymous_id: str  # of an anonymous export, else ""
     attachment_id: str  # Canvas's, else ""
 

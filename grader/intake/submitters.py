@@ -27,6 +27,7 @@ class Submitter:
     canvas: CanvasName | None = None
     is_named: bool = True  # False: nothing in the name is a person's, so the whole of it stands in
     is_certain: bool = True  # False: the numbers fit, but stand where the student could put them
+    is_group: bool = False  # Canvas put another name before the student's number: a group's
 
 
 def submitter(path: str, roster: Roster) -> Submitter:
@@ -44,7 +45,13 @@ def submitter(path: str, roster: Roster) -> Submitter:
             advice="find out whose it is, and give it by itself as Lastname-A2.ipynb",
         )
     chosen = likely[0] if likely else leftmost
-    return _by_canvas(chosen, roster, is_certain=chosen is leftmost or _is_named(chosen, roster))
+    is_named = _is_named(chosen, roster)
+    return _by_canvas(
+        chosen,
+        roster,
+        is_certain=chosen is leftmost or is_named,
+        is_group=chosen.user_id in roster.by_id and not is_named,
+    )
 
 
 def _likely(possible: Sequence[CanvasName], roster: Roster) -> list[CanvasName]:
@@ -60,7 +67,9 @@ def _is_named(reading: CanvasName, roster: Roster) -> bool:
     return student is not None and is_name_of(reading.name, student.name)
 
 
-def _by_canvas(reading: CanvasName, roster: Roster, *, is_certain: bool) -> Submitter:
+def _by_canvas(
+    reading: CanvasName, roster: Roster, *, is_certain: bool, is_group: bool
+) -> Submitter:
     if reading.anonymous_id:
         student = Student(name=f"Anonymous {reading.anonymous_id}")
         key = ("anonymous", reading.anonymous_id)
@@ -69,7 +78,12 @@ def _by_canvas(reading: CanvasName, roster: Roster, *, is_certain: bool) -> Subm
         student = roster.by_id.get(reading.user_id, unknown)
         key = ("id", reading.user_id)
     return Submitter(
-        student=student, key=key, display=reading.display, canvas=reading, is_certain=is_certain
+        student=student,
+        key=key,
+        display=reading.display,
+        canvas=reading,
+        is_certain=is_certain,
+        is_group=is_group,
     )
 
 

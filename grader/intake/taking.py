@@ -148,6 +148,7 @@ def _entry(taken: HandedIn, staging: Path, roster: Roster, limits: IntakeLimits)
         ),
         late_flag=canvas is not None and canvas.late,
         partner_names=partner_names(by, roster),
+        is_group=by.is_group,
         anonymous_id=canvas.anonymous_id if canvas else "",
         attachment_id=canvas.attachment_id if canvas else "",
     )

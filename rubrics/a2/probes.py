@@ -6,6 +6,7 @@ Each part is asked for itself: where it leans on another part, that part is a st
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -393,3 +394,173 @@ def experiment(names: Names, rng: Rng) -> object:
     T = np.sum(X**2, axis=1, keepdims=True)
     table = names.run_experiment(X, T, 5, [2, 4], [[0], [3], [5, 2]], ["tanh", "relu"])
     return {"table": table, "log": written, "partitions": len(partitions)}
+
+
+# ------------------------------------------------------------------------------- survey
+# What facts.py reads. Nothing is judged by it, and it runs among the student's own objects, any of
+# which may raise from anything: what stumbles is left out.
+MOST_NAMES = 3_000
+MOST_INSIDE = 200  # parts of a list or dict that are looked at
+MOST_TABLES = 8
+MOST_ROWS = 20_000
+MOST_COLUMNS = 60
+FEWEST_CARS = 200  # rows; the handout's own small examples have fewer
+INPUT_WORDS = ("input", "feature", "predictor", "attribute")
+TARGET_WORDS = ("target", "mpg", "label", "output")
+
+
+def attempt(ask: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what `ask` returns, or None where it raises, whatever it raises."""
+    try:
+        return ask(*arguments)
+    except BaseException:  # noqa: BLE001  a student's object may raise SystemExit from a property
+        return None
+
+
+def short(value: Any) -> str:
+    return " ".join(str(value)[:200].split())[:60]
+
+
+def one_of_pandas(value: Any, name: str) -> bool:
+    """Say whether a value is a DataFrame or Series. Not isinstance: that asks the value itself."""
+    return issubclass(type(value), getattr(sys.modules.get("pandas"), name, ()))
+
+
+@probe
+def survey(names: Names, rng: Rng) -> object:
+    """The data, the inputs and target among them, and the tables of experiments."""
+    held = attempt(lambda: list(names.everything().items())[:MOST_NAMES]) or []
+    cells = dict(held).get(
+        "In", ()
+    )  # IPython's list of the cells that were run, after an empty one
+    data = [found for name, value in held if (found := attempt(as_data, name, value))]
+    return {
+        "ran": len(cells) != 1 if type(cells) is list else True,
+        "tables": attempt(experiment_tables, held) or [],
+        "data": [{key: d[key] for key in ("name", "rows", "columns")} for d in data[:40]],
+        "pair": attempt(inputs_and_target, data),
+    }
+
+
+def as_data(name: str, value: Any) -> dict[str, Any] | None:
+    """Describe what may hold the cars; None: it does not."""
+    frame = one_of_pandas(value, "DataFrame")
+    if not frame and not one_of_pandas(value, "Series") and not issubclass(type(value), np.ndarray):
+        return None
+    rows, columns = (*value.shape, 1)[:2]
+    if not FEWEST_CARS <= rows <= MOST_ROWS or columns > MOST_COLUMNS or len(value.shape) > 2:
+        return None
+    return {
+        "name": short(name),
+        "rows": int(rows),
+        "columns": int(columns),
+        "value": value,
+        "labels": [short(c) for c in value.columns] if frame else None,
+    }
+
+
+def numbers(data: dict[str, Any], i: int) -> Any:
+    """Return column `i` as floats, or None where it holds something else."""
+    value = data["value"]
+    if data["labels"] is not None:
+        value = value.iloc[:, i]
+    elif len(value.shape) == 2:
+        value = value[:, i]
+    return attempt(lambda: np.asarray(value, dtype=np.float64).ravel())
+
+
+def inputs_and_target(data: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Find what is trained on, X and T or names that say so, and whether T is a column of X."""
+    inputs = [d for d in data if called(d["name"], "Xx", INPUT_WORDS)][:40]
+    targets = [d for d in data if d["columns"] == 1 and called(d["name"], "TtYy", TARGET_WORDS)]
+    pairs = [(x, t) for x in inputs for t in targets[:40] if x["rows"] == t["rows"] and x is not t]
+    if not pairs:
+        return None
+    X, T = max(pairs, key=lambda p: (p[0]["name"] == "X", p[1]["name"] == "T", p[0]["rows"]))
+    target = numbers(T, 0)
+    same = [i for i in range(X["columns"]) if attempt(in_step, numbers(X, i), target)]
+    labels = X["labels"] or [f"column {i + 1}" for i in range(X["columns"])]
+    return {
+        "inputs": X["name"],
+        "target": T["name"],
+        "rows": X["rows"],
+        "columns": X["columns"],
+        "same": [labels[i] for i in same[:5]],
+    }
+
+
+def called(name: str, initials: str, words: tuple[str, ...]) -> bool:
+    """Say whether a name is X, x2, X_all or Xcars, or has one of `words`; `year` is no y."""
+    first, rest = name[:1], name[1:2]
+    by_letter = first in initials and (first in "XT" or not rest.isalpha())
+    return by_letter or any(word in name.lower() for word in words)
+
+
+def in_step(a: Array, b: Array) -> bool:
+    """Say whether a is b, or b standardized."""
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = a[both], b[both]
+    if len(a) < FEWEST_CARS // 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return False
+    return bool(abs(np.corrcoef(a, b)[0, 1]) > 1 - 1e-9)
+
+
+def experiment_tables(held: list[tuple[str, Any]]) -> list[dict[str, Any]]:
+    """Return the data frames with errors of training, validation and test, the longest first."""
+    inner = [pair for name, value in held for pair in attempt(inside, name, value) or ()]
+    frames: dict[int, tuple[str, Any]] = {}
+    for name, value in [*held, *inner]:
+        if one_of_pandas(value, "DataFrame") and attempt(error_columns, value):
+            frames.setdefault(id(value), (name, value))
+    longest = sorted(frames.values(), key=lambda found: -len(found[1]))[:MOST_TABLES]
+    return [t for name, frame in longest if (t := attempt(as_table, name, frame))]
+
+
+def inside(name: str, value: Any) -> list[tuple[str, Any]]:
+    """Return the parts of a list or dict; IPython's Out has the results that got no name."""
+    if type(value) is dict:
+        return [(f"{name}[{short(key)}]", part) for key, part in list(value.items())[:MOST_INSIDE]]
+    if type(value) in (list, tuple):
+        return [(f"{name}[{i}]", part) for i, part in enumerate(value[:MOST_INSIDE])]
+    return []
+
+
+def as_table(name: str, frame: Any) -> dict[str, Any] | None:
+    """Describe a table of experiments."""
+    labels, chosen = error_columns(frame)
+    frame = frame.iloc[:MOST_ROWS]
+    errors = np.column_stack(
+        [np.asarray(frame.iloc[:, i].to_numpy(), dtype=np.float64) for i in chosen]
+    )
+    whole = np.flatnonzero(np.isfinite(errors).all(axis=1))
+    best = int(whole[np.argmin(errors[whole, 1])]) if len(whole) else None
+    others = [i for i in range(len(labels)) if i not in chosen][:10]
+    settings = {labels[i]: [attempt(short, v) for v in frame.iloc[:2_000, i]] for i in others}
+    if frame.index.dtype == object:
+        settings["index"] = [attempt(short, v) for v in frame.index[:2_000]]
+    return {
+        "name": short(name),
+        "rows": len(errors),
+        "incomplete": len(errors) - len(whole),
+        "settings": {
+            label: list(dict.fromkeys(v for v in values if v is not None))[:40]
+            for label, values in settings.items()
+        },
+        "best": None
+        if best is None
+        else {
+            "setting": {labels[i]: attempt(short, frame.iloc[best, i]) or "?" for i in others},
+            "errors": errors[best],
+        },
+    }
+
+
+def error_columns(frame: Any) -> tuple[list[str], list[int]]:
+    """Return all labels, and where the three errors are; raise where they are not there."""
+    labels = [short(column) for column in frame.columns[:MOST_COLUMNS]]
+    plain = [label.lower().replace("_", "").replace(" ", "") for label in labels]
+    chosen = []
+    for part in ("train", "val", "test"):
+        fitting = [i for i, label in enumerate(plain) if part in label]
+        chosen.append(next((i for i in fitting if "rmse" in plain[i]), fitting[0]))
+    return labels, chosen

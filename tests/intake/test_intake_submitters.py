@@ -75,6 +75,22 @@ def test_attribution_with_a_roster(path: str, expected: Student | None) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
+        ("team_1_12_340_A2.ipynb", True),
+        ("ngjennifer_12_340_A2.ipynb", False),
+        ("doejane_99_340_A2.ipynb", False),
+        ("anon_12_340_A2.ipynb", False),
+        ("Ng-A2.ipynb", False),
+    ],
+)
+def test_a_group_is_what_has_another_name_before_a_students_number(
+    path: str, *, expected: bool
+) -> None:
+    assert expected == submitter(path, ROSTER).is_group
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
         ("ngjennifer_12_340_Ng-A2.ipynb", Student(name="ngjennifer", canvas_id="12")),
         ("team_1_17_99_x.ipynb", Student(name="team", canvas_id="1")),
         ("ng_12_34_Ng_17_99_x.ipynb", Student(name="ng", canvas_id="12")),

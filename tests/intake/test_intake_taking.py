@@ -30,6 +30,7 @@ def test_an_entry_says_all_that_a_name_says(
         submission=Submission(students=(roster[0],), file=file, path=path, sha256=sha256),
         late_flag=True,
         partner_names=("Lee",),
+        is_group=False,
         anonymous_id="",
         attachment_id="340",
     )
