@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from grader.errors import GraderError
+from grader.errors import GraderError, KernelError
+from grader.files import write_whole
 from grader.grading.check import check_notebook
 from grader.grading.course import Tables
 from grader.grading.doctor import examine
@@ -41,12 +42,18 @@ class _WrongUseError(click.ClickException):
     exit_code = WRONG_USE
 
 
+class _NothingKnownError(click.ClickException):
+    exit_code = NEEDS_ATTENTION
+
+
 class _Group(click.Group):
     """Shows what goes wrong as a sentence, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KernelError as error:
+            raise _NothingKnownError(str(error)) from error
         except GraderError as error:
             raise _WrongUseError(str(error)) from error
         except KeyboardInterrupt:
@@ -69,8 +76,8 @@ def main() -> None:
 
 
 # ------------------------------------------------------------------------------- shared options
-def assignment_options(command: F) -> F:
-    """Which assignment, from where, and what a notebook may use."""
+def pack_options(command: F) -> F:
+    """Which assignment, and from where."""
     options = (
         click.option("--assignment", default="a2", show_default=True, help="Which assignment."),
         click.option(
@@ -80,23 +87,38 @@ def assignment_options(command: F) -> F:
             envvar=PACK_VARIABLE,
             help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
         ),
+    )
+    return _with(options, command)
+
+
+def limit_options(command: F) -> F:
+    """What a notebook may use."""
+    options = (
         click.option("--cell-seconds", type=SECONDS, help="Time limit of a cell."),
         click.option("--notebook-seconds", type=SECONDS, help="Time limit of all cells."),
     )
+    return _with(options, command)
+
+
+def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def _assignment(options: dict[str, Any]) -> tuple[Pack, Limits]:
-    """Take what `assignment_options` added out of `options`; return the pack and its limits."""
+def _pack(options: dict[str, Any]) -> Pack:
+    """Take what `pack_options` added out of `options`, and load the pack."""
     folders = [*options.pop("pack_dir"), bundled("rubrics")]
-    pack = load_pack(options.pop("assignment"), folders)
+    return load_pack(options.pop("assignment"), folders)
+
+
+def _limits(options: dict[str, Any], pack: Pack) -> Limits:
+    """Take what `limit_options` added out of `options`; the pack's limits stand for the rest."""
     limits = pack.rubric.limits.limits()
     for name in ("cell_seconds", "notebook_seconds"):
         if (seconds := options.pop(name)) is not None:
             limits = replace(limits, **{name: seconds})
-    return pack, limits
+    return limits
 
 
 # ------------------------------------------------------------------------------- grade
@@ -121,7 +143,8 @@ def _assignment(options: dict[str, Any]) -> tuple[Pack, Limits]:
 @click.option("--jobs", type=click.IntRange(min=1), help="Notebooks at a time; default: cores.")
 @click.option("--canvas-assignment", default="", help="The gradebook's column, by title or id.")
 @click.option("--canvas-deducts-late", is_flag=True, help="Export grades before the late penalty.")
-@assignment_options
+@pack_options
+@limit_options
 @click.pass_context
 def grade(
     ctx: click.Context,
@@ -145,7 +168,8 @@ def grade(
 
     Ends with status 0 if everything was judged, 3 if something needs attention.
     """
-    pack, limits = _assignment(options)
+    pack = _pack(options)
+    limits = _limits(options, pack)
     secret, note = course_secret(hidden_seed_file, out, os.environ)
     order = Order(
         sources=sources,
@@ -207,7 +231,8 @@ def _progress(console: Console) -> Any:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
 @click.option("--min-score", type=float, help="End with status 1 below this many code points.")
-@assignment_options
+@pack_options
+@limit_options
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -228,7 +253,8 @@ def check(
       grader check Lastname-A2.ipynb
       grader check Lastname-A2.ipynb --format json -o result.json --min-score 60
     """
-    pack, limits = _assignment(options)
+    pack = _pack(options)
+    limits = _limits(options, pack)
     executor = notebook_executor(pack, limits)
     checked = check_notebook(notebook, pack, executor)
     if form == "json":
@@ -236,9 +262,11 @@ def check(
     else:
         text = check_report(checked.grade, pack.rubric, to=None if output else sys.stdout)
     if output:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text.encode())
     else:
         click.echo(text)
+    if checked.grade.score.state is State.NEEDS_ATTENTION:
+        ctx.exit(NEEDS_ATTENTION)
     code = checked.grade.score.sections[Section.CODE].points
     if min_score is not None and (code is None or code < min_score):
         ctx.exit(BELOW_MIN_SCORE)
@@ -257,18 +285,19 @@ def marks() -> None:
 
 @marks.command("template")
 @click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@assignment_options
-def marks_template(out: Path, **options: Any) -> None:
-    """Write a table of the marks that are missing in OUT, with hints beside each row.
+@click.option("--marks", "given", type=FILE, help="Marks so far: their rows are taken over.")
+@pack_options
+def marks_template(out: Path, given: Path | None, **options: Any) -> None:
+    """Write a table of the marks to give in OUT, with hints beside each row.
 
     Fill in the column `points` and give the file to `grader grade` with --marks.
 
     \b
-    Example:
+    Examples:
       grader marks template graded
+      grader marks template graded --marks marks.csv
     """
-    pack, _ = _assignment(options)
-    path, count = template(out, pack)
+    path, count = template(out, _pack(options), given)
     click.echo(f"{path}: {count} marks to give.")
 
 

@@ -4,7 +4,7 @@ Reads leniently what others wrote and says which row of which file is wrong; wri
 or not at all. It knows Canvas's formats and nothing of notebooks, kernels or rubrics.
 """
 
-from grader.canvas.by_student import ByStudent
+from grader.canvas.by_student import ByStudent, keys_of
 from grader.canvas.feedback_zip import FeedbackZip, write_feedback_zip
 from grader.canvas.grades_out import CanvasImport, write_canvas_import
 from grader.canvas.marks import MarkRow, read_marks, write_marks_template
@@ -21,6 +21,7 @@ __all__ = [
     "HandedIn",
     "MarkRow",
     "Shared",
+    "keys_of",
     "read_extensions",
     "read_gradebook",
     "read_marks",

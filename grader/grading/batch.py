@@ -78,7 +78,9 @@ class Exam:
         except Exception as error:  # noqa: BLE001  a fault of ours must not end the batch
             fault = f"The grader failed on this notebook ({type(error).__name__}: {error})."
             return self.judge(submission, unseen(OUR_FAULT), fault=fault)
-        return self.judge(submission, evidence)
+        unreadable = evidence.run.outcome is RunOutcome.UNREADABLE
+        fault = f"{submission.file}: {' '.join(evidence.run.notes)}" if unreadable else ""
+        return self.judge(submission, evidence, fault)
 
 
 def unseen(why: str) -> Evidence:

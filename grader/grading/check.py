@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.errors import KernelError, SubmissionError
+from grader.errors import KernelError, SubmissionError, UsageError
 from grader.grading.batch import Exam, Executor
 from grader.intake import take_in
 from grader.model import Grade, Late
@@ -30,6 +30,7 @@ def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
 
     Raises:
         SubmissionError: the file is no notebook that can be graded.
+        UsageError: it is more than one.
         KernelError: no kernel could be had, so nothing is known.
     """
     exam = Exam.of(pack, secret=None)
@@ -37,7 +38,9 @@ def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
         intake = take_in([notebook], Path(staging))
         if not intake.entries:
             raise SubmissionError(intake.problems[0].sentence)
-        (submission,) = (entry.submission for entry in intake.entries)
+        if len(intake.entries) > 1:
+            raise UsageError(f"{notebook} holds several notebooks: `grader grade` takes those.")
+        submission = intake.entries[0].submission
         judged = asyncio.run(exam.sit(submission, executor))
     if judged.fault:
         raise KernelError(judged.fault)

@@ -6,15 +6,17 @@ concerns one student only is asked about for that student, and never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from grader.canvas import (
     ByStudent,
     Extension,
     Gradebook,
+    keys_of,
     read_extensions,
     read_gradebook,
     read_marks,
@@ -25,6 +27,7 @@ from grader.errors import UsageError
 from grader.lateness import Lateness, LatePolicy, late, parse_when
 from grader.model import Mark, Student
 from grader.rubric import Rubric
+from grader.text import display_safe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,24 @@ class Course:
             *self.extensions.problems_of(student),
             *self.marks.problems_of(student),
         )
+
+    def unheard(self, students: Sequence[Student]) -> list[str]:
+        """Sentences about rows that name nobody who handed in; with a roster these are known."""
+        if self.gradebook is not None:
+            return []
+        known = {key for student in students for key in keys_of(student)}
+        tables: dict[str, ByStudent[Any]] = {
+            "--submitted": self.times,
+            "--extensions": self.extensions,
+            "--partners": self.partners,
+            "--marks": self.marks,
+        }
+        return [
+            f"{option} names “{display_safe(key)}”, who is nobody that handed in. Correct the row, "
+            "or give the gradebook with --roster."
+            for option, table in tables.items()
+            for key in sorted(set(table.values) - known)
+        ]
 
     def marks_of(self, student: Student, submitter: Student) -> Mapping[str, Mark]:
         """Return a student's marks; a partner's are the submitter's where they have no own."""

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 
-from grader.canvas import MarkRow, write_marks_template
+from grader.canvas import ByStudent, MarkRow, read_marks, write_marks_template
 from grader.errors import UsageError
 from grader.facts import Fact, Work, find_facts, read_cells, surveyed
 from grader.files import write_whole
 from grader.grading.batch import Judged
-from grader.model import Seed, Source, Student, Visibility
+from grader.model import Mark, RunOutcome, Seed, Source, Student, Visibility
 from grader.packs import Pack
 from grader.reports.results import Result, json_text, read_results
 from grader.text import display_safe
@@ -28,7 +28,7 @@ def gather_facts(pack: Pack, judged: Judged) -> tuple[Fact, ...]:
     survey = judged.evidence.replies.get((pack.rubric.survey or "", Seed(Visibility.PUBLIC, 0)))
     if not pack.facts or not judged.evidence.executed:
         return ()
-    starter = pack.file(pack.rubric.starter).read_text(encoding="utf-8")
+    starter = pack.rubric.starter and pack.file(pack.rubric.starter).read_text(encoding="utf-8")
     work = Work(
         handed_in=read_cells(judged.submission.path.read_text(encoding="utf-8-sig")),
         executed=read_cells(judged.evidence.executed),
@@ -39,40 +39,52 @@ def gather_facts(pack: Pack, judged: Judged) -> tuple[Fact, ...]:
 
 
 def write_facts(out: Path, facts: Mapping[str, Sequence[Fact]]) -> None:
-    """Keep the facts of each file for whoever marks; staff only."""
-    content = {file: [asdict(fact) for fact in found] for file, found in sorted(facts.items())}
+    """Keep the facts for whoever marks, by the notebooks' sha256; staff only."""
+    content = {key: [asdict(fact) for fact in found] for key, found in sorted(facts.items())}
     write_whole(out / FACTS, json_text(content).encode())
 
 
-def template(out: Path, pack: Pack) -> tuple[Path, int]:
-    """Write the table of marks that are still missing; return where, and how many.
+def template(out: Path, pack: Pack, marks: Path | None = None) -> tuple[Path, int]:
+    """Write the table of marks to give; return where, and how many rows are not filled in.
+
+    Args:
+        marks: a table of marks so far; its rows are taken over, so that one file goes on.
 
     Raises:
-        UsageError: there are no results in `out`.
+        UsageError: there are no results in `out`, or the template there has marks in it.
     """
     if not (out / "results.json").is_file():
         raise UsageError(f"There are no results in {out}: run `grader grade … --out {out}` first.")
-    results = read_results(out / "results.json")
-    hints = _hints(out)
     possible = pack.rubric.marked_items
-    missing = list(_missing(results, possible, hints))
-    write_marks_template(out / TEMPLATE, missing)
-    return out / TEMPLATE, len(missing)
+    path = out / TEMPLATE
+    if path.is_file() and path != marks and read_marks(path, possible, roster=None).values:
+        raise UsageError(f"{path} has marks in it: go on with them by --marks {path}.")
+    given = read_marks(marks, possible, roster=None) if marks else ByStudent(values={})
+    rows = list(_rows(read_results(out / "results.json"), possible, given, _hints(out)))
+    write_marks_template(path, rows)
+    return path, sum(row.mark is None for row in rows)
 
 
-def _missing(
-    results: Iterable[Result], possible: Mapping[str, Decimal], hints: Mapping[str, str]
+def _rows(
+    results: Iterable[Result],
+    possible: Mapping[str, Decimal],
+    given: ByStudent[Mapping[str, Mark]],
+    hints: Mapping[str, str],
 ) -> Iterable[MarkRow]:
     for result in results:
+        if result.run.outcome == RunOutcome.UNREADABLE:
+            continue  # there is nothing to look at yet
         who = result.student
         student = Student(name=who.name, canvas_id=who.canvas_id, login=who.login)
+        marks = given.of(student) or {}
         for item in result.items:
-            if item.source == Source.UNMARKED and item.id in possible:
+            if item.id in marks or (item.source == Source.UNMARKED and item.id in possible):
                 yield MarkRow(
                     student=student,
                     item=item.id,
                     possible=possible[item.id],
-                    hints=hints.get(result.file, ""),
+                    mark=marks.get(item.id),
+                    hints=hints.get(result.sha256, ""),
                 )
 
 
@@ -81,7 +93,7 @@ def _hints(out: Path) -> dict[str, str]:
         return {}
     kept = json.loads((out / FACTS).read_text(encoding="utf-8"))
     return {
-        file: "; ".join(_sentence(Fact(**fact)) for fact in facts) for file, facts in kept.items()
+        key: "; ".join(_sentence(Fact(**fact)) for fact in facts) for key, facts in kept.items()
     }
 
 

@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from grader.canvas import (
-    ByStudent,
     CanvasImport,
     Gradebook,
     HandedIn,
@@ -30,7 +28,8 @@ from grader.grading.batch import Exam, Executor, Judged, grade_all, unseen
 from grader.grading.course import Course, Tables
 from grader.grading.marking import gather_facts, write_facts
 from grader.intake import Entry, Intake, Problem, take_in
-from grader.model import Grade, State, Student, Submission
+from grader.lateness import Lateness
+from grader.model import Grade, Late, State, Student, Submission
 from grader.packs import Pack
 from grader.reports.html import feedback_page
 from grader.reports.names import feedback_name
@@ -40,6 +39,7 @@ from grader.scoring import score
 from grader.text import display_safe
 
 NOBODY = Student(name="")
+CANVAS_COUNTS = Lateness(late=Late(note="Canvas takes points off for late work by itself."))
 NO_NOTEBOOK = "What was handed in is not a notebook that can be run. Ask the staff what to do."
 
 
@@ -111,7 +111,10 @@ def _cases(intake: Intake, course: Course) -> list[_Case]:
     """One case for each notebook: its pair settled, its open questions gathered."""
     handed_in = [
         HandedIn(
-            file=entry.submission.file, student=_submitter(entry), partner_names=entry.partner_names
+            file=entry.submission.file,
+            student=_submitter(entry),
+            partner_names=entry.partner_names,
+            group=entry.is_group,
         )
         for entry in intake.entries
     ]
@@ -141,7 +144,7 @@ def _stranger(entry: Entry, course: Course) -> tuple[str, ...]:
         return ()
     if entry.anonymous_id:
         return ()  # nobody of an anonymous export is on the roster, and Canvas knows who it was
-    mend = "export the gradebook anew, or give the file by itself as Lastname-A2.ipynb"
+    mend = "find out who it was, or export the gradebook anew"
     return (f"{file} was handed in by somebody who is not on the roster: {mend}.",)
 
 
@@ -171,8 +174,11 @@ def _key(submission: Submission) -> tuple[str, Student]:
 
 def _make_folders(out: Path) -> None:
     try:
-        for name in ("feedback", "store/notebooks"):
-            (out / name).mkdir(parents=True, exist_ok=True)
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are nobody else's business
+        for name in ("feedback", "store"):
+            (out / name).mkdir(exist_ok=True)
+        for name in ("canvas-import.csv", "feedback.zip"):  # of an earlier run, if not made anew
+            (out / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{out} cannot be used for the results: {error.strerror}.") from error
 
@@ -187,7 +193,7 @@ class _Desk:
     cases: Mapping[tuple[str, Student], _Case]
     watcher: Watcher
     grades: list[Grade] = field(default_factory=list)
-    facts: dict[str, tuple[Fact, ...]] = field(default_factory=dict)  # by file
+    facts: dict[str, tuple[Fact, ...]] = field(default_factory=dict)  # by the notebook's sha256
     pages: list[tuple[str, Path]] = field(default_factory=list)  # Canvas's file name, our page
 
     def make_out(self, judged: Judged) -> None:
@@ -199,7 +205,7 @@ class _Desk:
             page = self.order.out / "feedback" / feedback_name(grade)
             write_whole(page, feedback_page(grade, rubric, executed).encode())
         self.pages.append((judged.submission.file, self._page(grades[0])))
-        self.facts[judged.submission.file] = gather_facts(self.order.pack, judged)
+        self.facts[judged.submission.sha256] = gather_facts(self.order.pack, judged)
         self.grades += grades
         self.watcher.judged(grades[0])
 
@@ -208,7 +214,7 @@ class _Desk:
 
     def _grade(self, student: Student, judged: Judged, case: _Case) -> Grade:
         submitter, *_ = everyone = case.submission.students
-        lateness = self.course.lateness(student, submitter, late_flag=case.late_flag)
+        lateness = self._lateness(student, case)
         asked = (*case.questions, *self.course.problems_of(student), lateness.asks, judged.fault)
         attention = tuple(dict.fromkeys(filter(None, asked)))
         return Grade(
@@ -227,12 +233,18 @@ class _Desk:
             partners=tuple(other for other in everyone if other != student),
         )
 
+    def _lateness(self, student: Student, case: _Case) -> Lateness:
+        if self.order.canvas_deducts_late and self.course.due is None:
+            return CANVAS_COUNTS  # nobody here needs to know how late anybody was
+        submitter = case.submission.students[0]
+        return self.course.lateness(student, submitter, late_flag=case.late_flag)
+
 
 # ------------------------------------------------------------------------------- reports
 def _report(order: Order, course: Course, intake: Intake, desk: _Desk) -> Night:
     """Write everything that is about the whole class."""
     grades = in_order(desk.grades)
-    attention = (*_of_nobody(intake, course), *attention_rows(grades))
+    attention = (*_of_nobody(intake, course, grades), *attention_rows(grades))
     missing = _nothing_handed_in(course, grades)
     write_results(order.out / "results.json", grades)
     write_grades(order.out / "grades.csv", grades)
@@ -254,25 +266,17 @@ def _report(order: Order, course: Course, intake: Intake, desk: _Desk) -> Night:
     )
 
 
-def _of_nobody(intake: Intake, course: Course) -> list[Attention]:
-    """What is wrong with files and rows that belong to no student whose grade could tell it."""
-    about_students = {s for told in _tables(course) for about in told.about.values() for s in about}
-    return [
-        *(
-            Attention(student=NOBODY, file=problem.file, what=problem.sentence)
-            for problem in intake.problems
-            if problem.student is None
-        ),
-        *(
-            Attention(student=NOBODY, file="", what=sentence)
-            for sentence in course.problems
-            if sentence not in about_students
-        ),
+def _of_nobody(intake: Intake, course: Course, grades: Iterable[Grade]) -> list[Attention]:
+    """What is wrong with files and rows, where no student's grade tells it."""
+    files = [
+        Attention(student=NOBODY, file=problem.file, what=problem.sentence)
+        for problem in intake.problems
+        if problem.student is None
     ]
-
-
-def _tables(course: Course) -> tuple[ByStudent[Any], ...]:
-    return (course.times, course.extensions, course.partners, course.marks)
+    told = {sentence for grade in grades for sentence in grade.attention}
+    rows = [sentence for sentence in course.problems if sentence not in told]
+    rows += course.unheard([grade.student for grade in grades])
+    return files + [Attention(student=NOBODY, file="", what=sentence) for sentence in rows]
 
 
 def _nothing_handed_in(course: Course, grades: Iterable[Grade]) -> tuple[Student, ...]:
@@ -294,7 +298,7 @@ def _canvas_import(
     final: dict[str, Decimal] = {}
     for grade in grades:
         points = grade.score.before_penalty if order.canvas_deducts_late else grade.score.final
-        if grade.score.state is State.FINAL and points is not None:
+        if grade.score.state is State.FINAL and points is not None and grade.student.canvas_id:
             final[grade.student.canvas_id] = points
     try:
         column = order.canvas_assignment or _likely_column(gradebook, order.pack)
@@ -305,8 +309,13 @@ def _canvas_import(
     which = "before" if order.canvas_deducts_late else "after"
     said = f"{len(written.posted)} grades for “{written.column}”, {which} the late penalty"
     notices = [f"canvas-import.csv: {said}."]
-    if written.excused:
-        notices.append(f"{len(written.excused)} excused in Canvas (EX) were left as they are.")
+    for count, what in (
+        (len(written.excused), "excused in Canvas (EX) and were left as they are"),
+        (len(written.unassigned), "not assigned this in Canvas (N/A), which will ignore the grade"),
+        (len(written.not_enrolled), "not in the gradebook, so their grades were left out"),
+    ):
+        if count:
+            notices.append(f"{count} are {what}.")
     return written, tuple(notices)
 
 

@@ -89,7 +89,7 @@ def summary_panel(grades: Iterable[Grade], out: Path) -> Panel:
     lines.add_column(overflow="fold")
     rows = (
         (State.FINAL, "are final", ""),
-        (State.NEEDS_MARKS, "need a person's marks", "give them with --marks, or at the desk"),
+        (State.NEEDS_MARKS, "need a person's marks", "give them with --marks"),
         (State.NEEDS_ATTENTION, "need attention", "attention.csv says what for"),
     )
     for state, words, mend in rows:
