@@ -21,7 +21,8 @@ from grader.grading.check import check_notebook
 from grader.grading.course import Tables
 from grader.grading.doctor import examine
 from grader.grading.marking import template
-from grader.grading.night import Night, Order, Watcher, grade_night
+from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.reporting import CanvasExport, Night
 from grader.grading.setting import course_secret, notebook_executor
 from grader.model import Grade, Limits, Section, State
 from grader.packs import Pack, bundled, load_pack
@@ -178,8 +179,11 @@ def grade(
         secret=secret,
         tables=Tables(**options),
         jobs=jobs or _cores(),
-        canvas_assignment=canvas_assignment,
-        canvas_deducts_late=canvas_deducts_late,
+        export=CanvasExport(
+            title=pack.rubric.title,
+            assignment=canvas_assignment,
+            deducts_late=canvas_deducts_late,
+        ),
     )
     ctx.exit(_grade(order, limits, note))
 
@@ -356,6 +360,7 @@ def demo(ctx: click.Context, out: Path) -> None:
             marks=samples / "a2-marks.csv",
         ),
         jobs=_cores(),
+        export=CanvasExport(title=pack.rubric.title),
     )
     limits = replace(pack.rubric.limits.limits(), cell_seconds=DEMO_CELL_SECONDS)
     status = _grade(order, limits, note)

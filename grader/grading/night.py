@@ -10,35 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 
-from grader.canvas import (
-    CanvasImport,
-    Gradebook,
-    HandedIn,
-    resolve_pairs,
-    write_canvas_import,
-    write_feedback_zip,
-)
+from grader.canvas import HandedIn, resolve_pairs
 from grader.errors import UsageError
-from grader.facts import Fact
 from grader.files import write_whole
 from grader.grading.batch import Exam, Executor, Judged, grade_all, unseen
 from grader.grading.course import Course, Tables
-from grader.grading.marking import gather_facts, write_facts
+from grader.grading.marking import gather_facts
+from grader.grading.reporting import CanvasExport, Made, Night, report
 from grader.intake import Entry, Intake, Problem, take_in
 from grader.lateness import Lateness
-from grader.model import Grade, Late, State, Student, Submission
+from grader.model import Grade, Late, Student, Submission
 from grader.packs import Pack
 from grader.reports.html import feedback_page
 from grader.reports.names import feedback_name
-from grader.reports.results import in_order, write_results
-from grader.reports.tables import Attention, attention_rows, write_attention, write_grades
 from grader.scoring import score
 from grader.text import display_safe
 
-NOBODY = Student(name="")
 CANVAS_COUNTS = Lateness(late=Late(note="Canvas takes points off for late work by itself."))
 NO_NOTEBOOK = "What was handed in is not a notebook that can be run. Ask the staff what to do."
 
@@ -53,8 +42,7 @@ class Order:
     secret: bytes
     tables: Tables
     jobs: int
-    canvas_assignment: str = ""  # the gradebook's column; empty: the one of the rubric's title
-    canvas_deducts_late: bool = False
+    export: CanvasExport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +51,6 @@ class Watcher:
 
     began: Callable[[int], None] = lambda _: None
     judged: Callable[[Grade], None] = lambda _: None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Night:
-    """What came of it."""
-
-    grades: tuple[Grade, ...]
-    attention: tuple[Attention, ...]
-    nothing_handed_in: tuple[Student, ...]
-    canvas: CanvasImport | None
-    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +80,7 @@ def grade_night(order: Order, executor: Executor, watcher: Watcher) -> Night:
         desk.make_out(exam.judge(case.submission, unseen(NO_NOTEBOOK)))
     submissions = [case.submission for case in cases]
     asyncio.run(grade_all(submissions, exam, executor, jobs=order.jobs, done=desk.make_out))
-    return _report(order, course, intake, desk)
+    return report(order.out, course, intake.problems, desk.made, order.export)
 
 
 # ------------------------------------------------------------------------------- who and what
@@ -192,9 +169,7 @@ class _Desk:
     course: Course
     cases: Mapping[tuple[str, Student], _Case]
     watcher: Watcher
-    grades: list[Grade] = field(default_factory=list)
-    facts: dict[str, tuple[Fact, ...]] = field(default_factory=dict)  # by the notebook's sha256
-    pages: list[tuple[str, Path]] = field(default_factory=list)  # Canvas's file name, our page
+    made: Made = field(default_factory=Made)
 
     def make_out(self, judged: Judged) -> None:
         """Score one judged submission for each of its students, and write their pages."""
@@ -204,9 +179,9 @@ class _Desk:
         for grade in grades:
             page = self.order.out / "feedback" / feedback_name(grade)
             write_whole(page, feedback_page(grade, rubric, executed).encode())
-        self.pages.append((judged.submission.file, self._page(grades[0])))
-        self.facts[judged.submission.sha256] = gather_facts(self.order.pack, judged)
-        self.grades += grades
+        self.made.pages.append((judged.submission.file, self._page(grades[0])))
+        self.made.facts[judged.submission.sha256] = gather_facts(self.order.pack, judged)
+        self.made.grades += grades
         self.watcher.judged(grades[0])
 
     def _page(self, grade: Grade) -> Path:
@@ -234,93 +209,7 @@ class _Desk:
         )
 
     def _lateness(self, student: Student, case: _Case) -> Lateness:
-        if self.order.canvas_deducts_late and self.course.due is None:
+        if self.order.export.deducts_late and self.course.due is None:
             return CANVAS_COUNTS  # nobody here needs to know how late anybody was
         submitter = case.submission.students[0]
         return self.course.lateness(student, submitter, late_flag=case.late_flag)
-
-
-# ------------------------------------------------------------------------------- reports
-def _report(order: Order, course: Course, intake: Intake, desk: _Desk) -> Night:
-    """Write everything that is about the whole class."""
-    grades = in_order(desk.grades)
-    attention = (*_of_nobody(intake, course, grades), *attention_rows(grades))
-    missing = _nothing_handed_in(course, grades)
-    write_results(order.out / "results.json", grades)
-    write_grades(order.out / "grades.csv", grades)
-    write_facts(order.out, desk.facts)
-    rows = (*attention, *map(_handed_in_nothing, missing))
-    write_attention(order.out / "attention.csv", rows)
-    packed = write_feedback_zip(
-        order.out / "feedback.zip", desk.pages, user_ids=[s.canvas_id for s in course.roster]
-    )
-    if not packed.names:
-        (order.out / "feedback.zip").unlink()  # nothing in it came from a Canvas upload
-    canvas, notices = _canvas_import(order, course.gradebook, grades)
-    return Night(
-        grades=tuple(grades),
-        attention=attention,
-        nothing_handed_in=missing,
-        canvas=canvas,
-        notices=notices,
-    )
-
-
-def _of_nobody(intake: Intake, course: Course, grades: Iterable[Grade]) -> list[Attention]:
-    """What is wrong with files and rows, where no student's grade tells it."""
-    files = [
-        Attention(student=NOBODY, file=problem.file, what=problem.sentence)
-        for problem in intake.problems
-        if problem.student is None
-    ]
-    told = {sentence for grade in grades for sentence in grade.attention}
-    rows = [sentence for sentence in course.problems if sentence not in told]
-    rows += course.unheard([grade.student for grade in grades])
-    return files + [Attention(student=NOBODY, file="", what=sentence) for sentence in rows]
-
-
-def _nothing_handed_in(course: Course, grades: Iterable[Grade]) -> tuple[Student, ...]:
-    graded = {grade.student for grade in grades}
-    return tuple(student for student in course.roster if student not in graded)
-
-
-def _handed_in_nothing(student: Student) -> Attention:
-    what = "Nothing was handed in. There is nothing to do here unless the student says otherwise."
-    return Attention(student=student, file="", what=what)
-
-
-def _canvas_import(
-    order: Order, gradebook: Gradebook | None, grades: Iterable[Grade]
-) -> tuple[CanvasImport | None, tuple[str, ...]]:
-    """Write canvas-import.csv where there is a gradebook; say what was written and what not."""
-    if gradebook is None:
-        return None, ()
-    final: dict[str, Decimal] = {}
-    for grade in grades:
-        points = grade.score.before_penalty if order.canvas_deducts_late else grade.score.final
-        if grade.score.state is State.FINAL and points is not None and grade.student.canvas_id:
-            final[grade.student.canvas_id] = points
-    try:
-        column = order.canvas_assignment or _likely_column(gradebook, order.pack)
-        written = write_canvas_import(gradebook, order.out / "canvas-import.csv", column, final)
-    except UsageError as error:
-        why = f"canvas-import.csv was not written. {error} Name it with --canvas-assignment."
-        return None, (why,)
-    which = "before" if order.canvas_deducts_late else "after"
-    said = f"{len(written.posted)} grades for “{written.column}”, {which} the late penalty"
-    notices = [f"canvas-import.csv: {said}."]
-    for count, what in (
-        (len(written.excused), "excused in Canvas (EX) and were left as they are"),
-        (len(written.unassigned), "not assigned this in Canvas (N/A), which will ignore the grade"),
-        (len(written.not_enrolled), "not in the gradebook, so their grades were left out"),
-    ):
-        if count:
-            notices.append(f"{count} are {what}.")
-    return written, tuple(notices)
-
-
-def _likely_column(gradebook: Gradebook, pack: Pack) -> str:
-    """Return the rubric's title, or the only column that begins with the assignment's name."""
-    titles = [column.title for column in gradebook.assignments]
-    begin = [title for title in titles if title.casefold().split()[:1] == [pack.slug.casefold()]]
-    return begin[0] if pack.rubric.title not in titles and len(begin) == 1 else pack.rubric.title

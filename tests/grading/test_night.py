@@ -17,7 +17,8 @@ from grader.errors import UsageError
 from grader.grading.batch import Exam
 from grader.grading.course import Tables
 from grader.grading.marking import template
-from grader.grading.night import Night, Order, Watcher, grade_night
+from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.reporting import CanvasExport, Night
 from grader.model import Evidence, ProbeCall, RunOutcome, RunRecord, State, Submission
 from grader.packs import Pack, load_pack
 
@@ -62,7 +63,7 @@ def executor(pack: Pack) -> ReferenceExecutor:
 def grade(tmp_path: Path, pack: Pack, executor: ReferenceExecutor) -> Grade:
     """Return a function: file names in a Canvas zip, tables as text -> the night."""
 
-    def of(*files: str, order: dict[str, Any] | None = None, due: str = "", **texts: str) -> Night:
+    def of(*files: str, export: dict[str, Any] | None = None, due: str = "", **texts: str) -> Night:
         source = tmp_path / "submissions.zip"
         with zipfile.ZipFile(source, "w") as archive:
             for number, file in enumerate(files):
@@ -79,7 +80,7 @@ def grade(tmp_path: Path, pack: Pack, executor: ReferenceExecutor) -> Grade:
             secret=SECRET,
             tables=tables,
             jobs=2,
-            **(order or {}),
+            export=CanvasExport(title=pack.rubric.title, **(export or {})),
         )
         return grade_night(asked, executor, Watcher())
 
@@ -115,7 +116,7 @@ def test_a_late_day_is_taken_off_and_canvas_can_do_that_instead(
     night = grade(NG, LEE, **late)
     assert {"12": "95", "17": "105"} == imported(tmp_path)
     assert any("after the late penalty" in notice for notice in night.notices)
-    night = grade(NG, LEE, order={"canvas_deducts_late": True}, **late)
+    night = grade(NG, LEE, export={"deducts_late": True}, **late)
     assert {"12": "105", "17": "105"} == imported(tmp_path)
     assert any("before the late penalty" in notice for notice in night.notices)
 
@@ -127,7 +128,7 @@ def test_late_by_nobody_knows_how_much_is_asked_and_not_posted(
     night = grade(late, LEE)
     assert {"17": "105"} == imported(tmp_path)
     assert ["Ng, Jennifer"] == [row.student.name for row in night.attention]
-    night = grade(late, LEE, order={"canvas_deducts_late": True})
+    night = grade(late, LEE, export={"deducts_late": True})
     assert {"12": "105", "17": "105"} == imported(tmp_path), "Canvas knows how late it was"
 
 
@@ -182,7 +183,7 @@ def test_an_anonymous_export_is_graded_without_asking_who_it_was(grade: Grade) -
 def test_a_column_that_is_not_there_costs_the_import_and_nothing_else(
     grade: Grade, tmp_path: Path
 ) -> None:
-    night = grade(NG, order={"canvas_assignment": "Final exam"})
+    night = grade(NG, export={"assignment": "Final exam"})
     assert not (tmp_path / "out" / "canvas-import.csv").exists()
     assert any("--canvas-assignment" in notice for notice in night.notices)
     assert (tmp_path / "out" / "results.json").exists()
@@ -233,6 +234,7 @@ def test_without_a_roster_a_row_that_fits_nobody_is_told(
         secret=SECRET,
         tables=Tables(marks=tmp_path / "marks.csv"),
         jobs=1,
+        export=CanvasExport(title=pack.rubric.title),
     )
     night = grade_night(order, executor, Watcher())
     assert ["--marks names “nag”"] == [row.what.split(",")[0] for row in night.attention]
@@ -241,7 +243,7 @@ def test_without_a_roster_a_row_that_fits_nobody_is_told(
 def test_what_an_earlier_run_left_for_canvas_does_not_stay(grade: Grade, tmp_path: Path) -> None:
     grade(NG)
     assert (tmp_path / "out" / "canvas-import.csv").exists()
-    grade(NG, order={"canvas_assignment": "Final exam"})
+    grade(NG, export={"assignment": "Final exam"})
     assert not (tmp_path / "out" / "canvas-import.csv").exists()
 
 
