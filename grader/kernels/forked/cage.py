@@ -23,7 +23,7 @@ LANDLOCK, SECCOMP = "landlock", "system call filter"
 PER_KERNEL = {NETWORK: linux.NEW_NET, IPC: linux.NEW_IPC, HOST_NAME: linux.NEW_UTS}
 STORAGE_BYTES, STORED_FILES = 512 << 20, 20_000
 FIRST_ID, IDS = 200_000, 50_000  # user ids of students' processes where the server is root
-WRITABLE_DEVICES = tuple(f"/dev/{name}" for name in root.DEVICES)
+WRITABLE_DEVICES = (*(f"/dev/{name}" for name in root.DEVICES), root.TERMINALS)
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def own_storage(temporary: str, staged: int, user: int, group: int) -> None:
         linux.mount(folder, target, flags=linux.MS_BIND)
     linux.unmount(root.STAGE)
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+    options = "newinstance,ptmxmode=0666,mode=600"  # `!command` runs in a terminal of its own
+    linux.mount("devpts", root.TERMINALS, "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, options)
     os.chdir(root.WORK)
 
 

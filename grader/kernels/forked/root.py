@@ -14,7 +14,15 @@ from collections.abc import Iterable, Iterator
 from grader.kernels.forked import linux
 
 WORK, SHARED_MEMORY, STAGE = "/notebook", "/dev/shm", "/run"  # noqa: S108  mount points
+TERMINALS = "/dev/pts"
 DEVICES = ("null", "zero", "full", "random", "urandom")
+LINKS = {
+    "ptmx": "pts/ptmx",
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
 OLD = "/.old"
 START = "/tmp"  # noqa: S108  any folder that every system has; its content is not touched
 SYSTEM = (
@@ -89,7 +97,7 @@ def enter(bound: Iterable[str], hidden: Iterable[str], *, uid: int, gid: int) ->
 
 
 def _fill(uid: int, gid: int) -> None:
-    for path in (WORK, SHARED_MEMORY, STAGE, "/tmp", "/var/tmp", "/proc", "/etc", "/dev"):  # noqa: S108  mount points
+    for path in (WORK, SHARED_MEMORY, STAGE, "/tmp", "/var/tmp", "/proc", "/etc", TERMINALS):  # noqa: S108  mount points
         os.makedirs(path, exist_ok=True)
     for name, text in ETC.items():
         with open(f"/etc/{name}", "w", encoding="ascii") as stream:
@@ -97,7 +105,8 @@ def _fill(uid: int, gid: int) -> None:
     for name in DEVICES:
         _touch(f"/dev/{name}")
         linux.mount(f"{OLD}/dev/{name}", f"/dev/{name}", flags=linux.MS_BIND)
-    os.symlink("/proc/self/fd", "/dev/fd")
+    for name, target in LINKS.items():
+        os.symlink(target, f"/dev/{name}")
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
 
 
