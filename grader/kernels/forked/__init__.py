@@ -8,7 +8,7 @@ standard library, Jupyter and one another; `serve` is where it starts.
 from importlib.resources import files
 
 MODULES = (
-    *("channels", "linux", "root", "limits", "landlock", "seccomp", "cage", "memory"),
+    *("channels", "layers", "linux", "root", "limits", "landlock", "seccomp", "cage", "memory"),
     *("app", "serve"),
 )
 

@@ -14,12 +14,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from grader.kernels.forked import landlock, limits, linux, root, seccomp
+from grader.kernels.forked.layers import (
+    CAPABILITIES,
+    FILES,
+    HOST_NAME,
+    IDENTITY,
+    IPC,
+    LANDLOCK,
+    LIMITS,
+    MEMORY,
+    NETWORK,
+    PRIVILEGES,
+    PROCESSES,
+    SECCOMP,
+    STORAGE,
+    USER,
+)
 
-USER, PROCESSES, FILES = "user namespace", "own processes", "minimal read-only files"
-NETWORK, IPC, HOST_NAME = "no network", "own ipc", "own host name"
-STORAGE, IDENTITY, CAPABILITIES = "limited storage", "own user id", "no capabilities"
-PRIVILEGES, LIMITS, MEMORY = "no new privileges", "process limits", "memory watch"
-LANDLOCK, SECCOMP = "landlock", "system call filter"
 PER_KERNEL = {NETWORK: linux.NEW_NET, IPC: linux.NEW_IPC, HOST_NAME: linux.NEW_UTS}
 STORAGE_BYTES, STORED_FILES = 512 << 20, 20_000
 FIRST_ID, IDS = 200_000, 50_000  # user ids of students' processes where the server is root
@@ -45,14 +56,13 @@ def shut_in(cage: Cage, staged: int, *, memory_bytes: int, number: int) -> list[
     Returns:
         The layers that hold it.
     """
-    held = [USER] if USER in cage.layers else []
-    held += [PROCESSES, FILES, *own_namespaces(cage.layers)]
+    held = [PROCESSES, FILES, *own_namespaces(cage.layers)]
     user = FIRST_ID + number % IDS if cage.own_ids else os.getuid()
     group = user if cage.own_ids else os.getgid()
     own_storage(cage.temporary, staged, user, group)
     held += [STORAGE, MEMORY]
     be_nobody(user, group, memory_bytes, own_ids=cage.own_ids)
-    held += [IDENTITY, LIMITS, CAPABILITIES, PRIVILEGES]
+    held += [IDENTITY if cage.own_ids else USER, LIMITS, CAPABILITIES, PRIVILEGES]
     if LANDLOCK in cage.layers:
         writable = (root.WORK, cage.temporary, root.SHARED_MEMORY, *WRITABLE_DEVICES)
         landlock.restrict(["/"], writable)

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from grader.kernels.forked import app, cage, landlock, linux, memory, root, seccomp
+from grader.kernels.forked import app, cage, landlock, layers, linux, memory, root, seccomp
 from grader.kernels.forked.channels import CHANNELS
 
 WATCH_SECONDS = 0.1
@@ -64,9 +64,9 @@ def main(control: socket.socket, config: dict[str, Any]) -> NoReturn:
             @work and @temporary stand for folders; `rehearsed`, texts that every kernel will run.
     """
     try:
-        layers = _own_processes(control, config)
+        own_ids = _own_processes(control, config)
         app.preload()
-        server = Server(control, config, _enter_root(layers, config))
+        server = Server(control, config, _enter_root(config, own_ids=own_ids))
         server.get_ready()
     except BaseException:  # noqa: BLE001  whatever it is, the grader shall hear of it
         _tell(control, {"error": traceback.format_exc(limit=-3)})
@@ -75,20 +75,23 @@ def main(control: socket.socket, config: dict[str, Any]) -> NoReturn:
 
 
 # ------------------------------------------------------------------------------- beginning
-def _own_processes(control: socket.socket, config: dict[str, Any]) -> set[str]:
-    """Return in a process that is the first of its namespace, guarded from outside."""
-    layers = {cage.PROCESSES}
-    user, group = os.getuid(), os.getgid()
-    if not linux.may_administrate():
+def _own_processes(control: socket.socket, config: dict[str, Any]) -> bool:
+    """Return in a process that is the first of its namespace, guarded from outside.
+
+    Returns:
+        Whether it is root outside of any user namespace of its own.
+    """
+    root_here = linux.may_administrate()
+    if not root_here:
+        user, group = os.getuid(), os.getgid()
         linux.unshare(linux.NEW_USER)
         linux.map_ids(user, group)
-        layers.add(cage.USER)
     linux.unshare(linux.NEW_PID)
     child = os.fork()
     if child:
         _guard(control, child, Path(config["folder"]))
     linux.die_with_parent(signal.SIGKILL)
-    return layers
+    return root_here
 
 
 def _guard(control: socket.socket, server: int, folder: Path) -> NoReturn:
@@ -113,24 +116,22 @@ def _is_hung_up(control: socket.socket) -> bool:
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def _enter_root(layers: set[str], config: dict[str, Any]) -> cage.Cage:
+def _enter_root(config: dict[str, Any], *, own_ids: bool) -> cage.Cage:
     """Change to the minimal root; return how kernels are to be shut in from here."""
-    own_ids = cage.USER not in layers
     uid, gid = (cage.FIRST_ID, cage.FIRST_ID) if own_ids else (os.getuid(), os.getgid())
     bound = root.needed()
     linux.unshare(linux.NEW_NS)
     root.enter(bound, config["hidden"], uid=uid, gid=gid)
-    layers |= {cage.FILES, cage.STORAGE, cage.IDENTITY, cage.CAPABILITIES}
-    layers |= {cage.PRIVILEGES, cage.LIMITS, cage.MEMORY}
-    return cage.Cage(frozenset(layers), root.temporary(bound), own_ids)
+    always = frozenset((*layers.ALWAYS, layers.IDENTITY if own_ids else layers.USER))
+    return cage.Cage(always, root.temporary(bound), own_ids)
 
 
 def _optional(refused: list[str]) -> tuple[set[str], dict[str, str]]:
     """Return the layers that kernels can do without and have here, and why not the others."""
     tests: dict[str, Callable[[], None]] = {
         **{layer: _unshares(flag) for layer, flag in cage.PER_KERNEL.items()},
-        cage.LANDLOCK: _has_landlock,
-        cage.SECCOMP: _has_seccomp,
+        layers.LANDLOCK: _has_landlock,
+        layers.SECCOMP: _has_seccomp,
     }
     missing = dict.fromkeys(refused, "it was switched off")
     for layer, test in tests.items():
