@@ -34,7 +34,10 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def kernels(request: pytest.FixtureRequest, temporary: Path) -> Iterator[Kernels]:
+def kernels(
+    request: pytest.FixtureRequest,
+    temporary: Path,  # noqa: ARG001  made first: it is where kernels make their folders
+) -> Iterator[Kernels]:
     """Both kinds, one after the other: whoever uses it is run with each."""
     if request.param == "stock":
         yield StockKernels()

@@ -280,9 +280,7 @@ def test_notebooks_run_side_by_side(kernels: Kernels, tmp_path: Path) -> None:
     assert [[0], [1]] == [values(evidence) for evidence in asyncio.run(both())]
 
 
-def test_cancelling_a_run_leaves_nothing(
-    kernels: Kernels, temporary: Path, tmp_path: Path
-) -> None:
+def test_cancelling_a_run_leaves_nothing(kernels: Kernels, temporary: Path, tmp_path: Path) -> None:
     scenario = Scenario(cells=["open('begun', 'w')\nwhile True: pass"])
 
     def begun() -> bool:

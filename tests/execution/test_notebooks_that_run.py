@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from grader.model import CellOutcome, Evidence, Limits, ProbedIn, ReplyKind, RunOutcome
 from grader.execution.executor import Kernels
 from grader.kernels.warm import WarmKernels
+from grader.model import CellOutcome, Evidence, Limits, ProbedIn, ReplyKind, RunOutcome
 from tests.execution.scenarios import (
     URL,
     Scenario,

@@ -32,7 +32,10 @@ def server() -> Iterator[ForkServer]:
 async def said(kernel: Kernel, code: str) -> Any:
     """Run `code` in the kernel; return what it put into `answer`, as JSON."""
     request = kernel.client.execute(
-        code, silent=True, store_history=False, user_expressions={"it": "__import__('json').dumps(answer)"}
+        code,
+        silent=True,
+        store_history=False,
+        user_expressions={"it": "__import__('json').dumps(answer)"},
     )
     while True:
         message = await kernel.client.get_shell_msg(timeout=60)

@@ -57,7 +57,7 @@ def test_the_root_holds_python_and_no_more(attempt: Attempt) -> None:
     listed = attempt("import os; answer = {p: os.listdir(p) for p in ('/', '/tmp', '/run')}")
     assert "home" not in listed["/"]
     assert [] == listed["/run"]
-    assert not [name for name in listed["/tmp"] if not name.startswith(".")]
+    assert not [name for name in listed["/tmp"] if not name.startswith(".")]  # noqa: S108  its own
 
 
 def test_what_others_wrote_into_tmp_is_not_there(attempt: Attempt, tmp_path: Path) -> None:
@@ -76,7 +76,9 @@ def test_packages_cannot_be_changed(attempt: Attempt) -> None:
 
 
 def test_the_grader_is_not_importable_even_where_it_is_installed(attempt: Attempt) -> None:
-    code = "import sys\ntry:\n    import grader; answer = 'there'\nexcept ImportError: answer = 'no'"
+    code = (
+        "import sys\ntry:\n    import grader; answer = 'there'\nexcept ImportError: answer = 'no'"
+    )
     assert "no" == attempt(code)
     assert [] == attempt("import sys; answer = [m for m in sys.modules if 'grader' in m]")
 
@@ -161,7 +163,9 @@ def test_no_other_process_is_seen(attempt: Attempt) -> None:
 
 
 def test_the_first_process_cannot_be_looked_into_or_ended(attempt: Attempt) -> None:
-    code = f"{TRY}\nos.kill(1, 9)\nanswer = [denied(lambda: open('/proc/1/mem', 'rb')), os.getppid()]"
+    code = (
+        f"{TRY}\nos.kill(1, 9)\nanswer = [denied(lambda: open('/proc/1/mem', 'rb')), os.getppid()]"
+    )
     assert ["EACCES", 1] == attempt(code)
 
 
@@ -188,7 +192,9 @@ def test_the_first_process_cannot_be_looked_into_or_ended(attempt: Attempt) -> N
     ],
 )
 def test_calls_beyond_the_process_are_denied(attempt: Attempt, act: str) -> None:
-    assert outcome(attempt, act) in {"EPERM", "EINVAL"} - ({"EINVAL"} if "set" not in act else set())
+    assert outcome(attempt, act) in {"EPERM", "EINVAL"} - (
+        {"EINVAL"} if "set" not in act else set()
+    )
 
 
 def test_a_new_process_with_new_namespaces_is_denied(attempt: Attempt) -> None:
@@ -225,7 +231,9 @@ except OSError:
 
 
 def test_open_files_are_bounded(attempt: Attempt) -> None:
-    code = "import os\nanswer = 0\ntry:\n    while True: os.dup(0); answer += 1\nexcept OSError: pass"
+    code = (
+        "import os\nanswer = 0\ntry:\n    while True: os.dup(0); answer += 1\nexcept OSError: pass"
+    )
     assert attempt(code) < OPEN_FILES
 
 

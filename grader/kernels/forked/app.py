@@ -14,9 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Importing debugpy takes 60 ms; without it ipykernel does without a debugger.
-sys.modules["debugpy"] = None  # type: ignore[assignment]  # makes the import fail, as documented
-import ipykernel.debugger
 import ipykernel.kernelapp
 import zmq
 from ipykernel.iostream import IOPubThread
@@ -25,12 +22,11 @@ from zmq.eventloop.zmqstream import ZMQStream
 
 from grader.kernels.forked.channels import CHANNELS, PORTS
 
-del sys.modules["debugpy"]
-
 ARGUMENTS = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 PRELOADED = (
     *("numpy", "pandas", "matplotlib", "matplotlib.pyplot", "matplotlib.figure"),
     *("matplotlib.backends.backend_agg", "ipykernel.ipkernel", "ipykernel.zmqshell"),
+    "ipykernel.debugger",
 )
 # These take hold of the shell that is there when they are imported.
 NEVER_PRELOADED = ("__main__", "debugpy", "_pydev", "pydevd", "matplotlib_inline", "grader")
@@ -71,8 +67,9 @@ class ForkedApp(IPKernelApp):
     key = b""
 
     def init_connection_file(self) -> None:
-        ports = {f"{name}_port": port for name, port in PORTS.items()}
-        self.load_connection_info({"transport": "ipc", "ip": "none", "key": self.key, **ports})
+        info: dict[str, Any] = {f"{name}_port": port for name, port in PORTS.items()}
+        info |= {"transport": "ipc", "ip": "none", "key": self.key}
+        self.load_connection_info(info)  # type: ignore[arg-type]  # a TypedDict
 
     def _try_bind_socket(self, s: Any, port: int) -> int:
         if port in self.sockets:
@@ -83,8 +80,10 @@ class ForkedApp(IPKernelApp):
         return port
 
     def init_control(self, context: Any) -> None:
-        super().init_control(context)
-        with contextlib.suppress(zmq.ZMQError, AttributeError):  # the debugger's: it would try for ever
+        super().init_control(context)  # type: ignore[no-untyped-call]  # ipykernel's
+        with contextlib.suppress(
+            zmq.ZMQError, AttributeError
+        ):  # the debugger's: it would try for ever
             self.debug_shell_socket.disconnect(self.shell_socket.getsockopt(zmq.LAST_ENDPOINT))
 
     def init_heartbeat(self) -> None:
@@ -105,9 +104,10 @@ class ForkedApp(IPKernelApp):
 
 def preload() -> None:
     """Import what notebooks import, without making anything of it."""
-    ipykernel.kernelapp.IOPubThread = UnixPipeThread  # type: ignore[misc]  # it has no setting for this
+    setattr(ipykernel.kernelapp, "IOPubThread", UnixPipeThread)  # noqa: B010  it has no setting for this
     for name in PRELOADED:
         importlib.import_module(name)
+    sys.modules.pop("debugpy", None)  # was kept from being imported so far
 
 
 def start(key: bytes, descriptors: list[int]) -> ForkedApp:
@@ -116,7 +116,7 @@ def start(key: bytes, descriptors: list[int]) -> ForkedApp:
     app: ForkedApp = ForkedApp.instance()
     app.key, app.sockets = key, dict(zip(ports, descriptors, strict=True))
     sys.argv = ["ipykernel"]
-    app.initialize(ARGUMENTS)
+    app.initialize(ARGUMENTS)  # type: ignore[no-untyped-call]  # ipykernel's
     return app
 
 

@@ -107,7 +107,7 @@ def pivot_root(new: str, old: str) -> None:
 # ------------------------------------------------------------------------------- rights
 def may_administrate() -> bool:
     """Say whether this process may make namespaces without a user namespace first."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as stream:  # noqa: PTH123  pathlib is not loaded this early
+    with open("/proc/self/status", encoding="ascii", errors="replace") as stream:
         effective = next(line for line in stream if line.startswith("CapEff:"))
     return bool(int(effective.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
 

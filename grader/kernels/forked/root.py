@@ -42,7 +42,7 @@ ETC = {
 def needed() -> list[str]:
     """Return the paths that Python and its packages are at, outermost first."""
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
-    prefixes.add(os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))  # noqa: PTH120  text, not files
+    prefixes.add(os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
     prefixes |= {os.path.realpath(prefix) for prefix in prefixes}
     parts = ("bin", "lib", "lib64", "include", "pyvenv.cfg", "share/jupyter", "share/fonts")
     of_python = [f"{prefix.rstrip('/')}/{part}" for prefix in prefixes for part in parts]
@@ -64,7 +64,7 @@ def _outermost(paths: Iterable[str]) -> Iterator[str]:
     covered: list[str] = []
     for path in sorted(paths):
         if not any(path.startswith(f"{other}/") for other in covered):
-            if not os.path.islink(path):  # noqa: PTH114  pathlib is slower here
+            if not os.path.islink(path):
                 covered.append(path)
             yield path
 

@@ -45,7 +45,10 @@ TOO_MUCH_MEMORY = "memory"
 
 @dataclass
 class Child:
-    """A kernel, as the server knows it. `line` is the grader's; `report` is read until it starts."""
+    """A kernel, as the server knows it.
+
+    `line` leads to the grader; what the kernel says before it starts is read from `report`.
+    """
 
     pid: int
     line: socket.socket
@@ -193,7 +196,7 @@ class Server:
         app.learn(self._rehearse())
         gc.collect()
         gc.freeze()  # a collection in a kernel would copy every page that it looks at
-        threads = len(os.listdir("/proc/self/task"))
+        threads = len(list(Path("/proc/self/task").iterdir()))
         if threads != 1:
             raise OSError(f"the fork server has {threads} threads")
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -368,7 +371,7 @@ class Server:
         with os.fdopen(reader, encoding="utf-8") as stream:
             text = stream.read()
         os.waitpid(pid, 0)
-        said = json.loads(text) if text else {"error": "the rehearsal ended at once"}
+        said: dict[str, Any] = json.loads(text or '{"error": "the rehearsal ended at once"}')
         if "error" in said:
             raise OSError(said["error"])
         found: list[str] = said["found"]
@@ -397,7 +400,7 @@ def _run_kernel(key: bytes, sockets: list[int], report: int, held: list[str]) ->
         _write(report, json.dumps({"started": held}))
         os.close(report)
         report = -1
-        kernel.start()
+        kernel.start()  # type: ignore[no-untyped-call]  # ipykernel's
         code = 0
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 0
