@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from grader.grading.marking import template
 from grader.grading.night import Order, Watcher, grade_night
 from grader.grading.reporting import CanvasExport, Night
 from grader.grading.setting import course_secret, notebook_executor
+from grader.kernels.isolation import Isolation
 from grader.model import Grade, Limits, Section, State
 from grader.packs import Pack, bundled, load_pack
 from grader.reports.console import check_report, doctor_table, night_report
@@ -101,8 +102,20 @@ def limit_options(command: F) -> F:
     return _with(options, command)
 
 
-def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
-    for option in reversed(options):
+def isolation_option(command: F) -> F:
+    """How far student code is kept from this machine."""
+    option = click.option(
+        "--isolation",
+        type=click.Choice([each.value for each in Isolation]),
+        default=Isolation.AUTO.value,
+        show_default=True,
+        help="auto: every layer that works here; strict: all or nothing; off: none.",
+    )
+    return _with([option], command)
+
+
+def _with(options: Iterable[Callable[[F], F]], command: F) -> F:
+    for option in reversed(list(options)):
         command = option(command)
     return command
 
@@ -144,6 +157,7 @@ def _limits(options: dict[str, Any], pack: Pack) -> Limits:
 @click.option("--jobs", type=click.IntRange(min=1), help="Notebooks at a time; default: cores.")
 @click.option("--canvas-assignment", default="", help="The gradebook's column, by title or id.")
 @click.option("--canvas-deducts-late", is_flag=True, help="Export grades before the late penalty.")
+@isolation_option
 @pack_options
 @limit_options
 @click.pass_context
@@ -157,6 +171,7 @@ def grade(
     jobs: int | None,
     canvas_assignment: str,
     canvas_deducts_late: bool,
+    isolation: str,
     **options: Any,
 ) -> None:
     """Grade SOURCE...: Canvas zips, folders or notebooks.
@@ -185,18 +200,25 @@ def grade(
             deducts_late=canvas_deducts_late,
         ),
     )
-    ctx.exit(_grade(order, limits, note))
+    ctx.exit(_grade(order, limits, note, Isolation(isolation)))
 
 
-def _grade(order: Order, limits: Limits, note: str) -> int:
+def _grade(order: Order, limits: Limits, note: str, isolation: Isolation) -> int:
     """Grade with a progress bar, show what came of it, return the exit status."""
     console = Console()
-    with _progress(console) as watcher:
-        night = grade_night(order, notebook_executor(order.pack, limits), watcher)
+    with (
+        notebook_executor(order.pack, limits, isolation, _warn) as executor,
+        _progress(console) as watcher,
+    ):
+        night = grade_night(order, executor, watcher)
     console.print(night_report(night.grades, night.attention, order.out))
     for notice in (note, *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")
     return NEEDS_ATTENTION if night.attention else 0
+
+
+def _warn(sentence: str) -> None:
+    click.echo(f"Warning: {sentence}", err=True)
 
 
 def _missing(night: Night) -> list[str]:
@@ -235,6 +257,7 @@ def _progress(console: Console) -> Any:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
 @click.option("--min-score", type=float, help="End with status 1 below this many code points.")
+@isolation_option
 @pack_options
 @limit_options
 @click.pass_context
@@ -246,6 +269,7 @@ def check(
     form: str,
     output: Path | None,
     min_score: float | None,
+    isolation: str,
     **options: Any,
 ) -> None:
     """Check NOTEBOOK against the public tests.
@@ -259,8 +283,8 @@ def check(
     """
     pack = _pack(options)
     limits = _limits(options, pack)
-    executor = notebook_executor(pack, limits)
-    checked = check_notebook(notebook, pack, executor)
+    with notebook_executor(pack, limits, Isolation(isolation), _warn) as executor:
+        checked = check_notebook(notebook, pack, executor)
     if form == "json":
         text = json_text(result_object(checked.grade))
     else:
@@ -363,7 +387,7 @@ def demo(ctx: click.Context, out: Path) -> None:
         export=CanvasExport(title=pack.rubric.title),
     )
     limits = replace(pack.rubric.limits.limits(), cell_seconds=DEMO_CELL_SECONDS)
-    status = _grade(order, limits, note)
+    status = _grade(order, limits, note, Isolation.AUTO)
     click.echo(f"\nA page for each student is in {out / 'feedback'}: open one in a browser.")
     click.echo("Some of these made-up students want attention on purpose.")
     ctx.exit(0 if status in {0, NEEDS_ATTENTION} else status)

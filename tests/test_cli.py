@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from grader.cli import main
 from grader.reports.results import Result
+from tests.execution.scenarios import descendants
 
 NOTEBOOKS = Path("submissions/notebooks").resolve()
 COMMANDS = sorted(main.commands)
@@ -118,6 +119,31 @@ def test_check_ends_with_status_1_below_the_minimum_and_says_what_is_wrong(tmp_p
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.kernel
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_the_isolation_that_was_asked_for_is_in_the_result() -> None:
+    def layers(isolation: str) -> set[str]:
+        found = grader(
+            *("check", NOTEBOOKS / "no-relu.ipynb", "--format", "json", "--isolation", isolation)
+        )
+        assert (0, "") == (found.returncode, found.stderr)
+        return set(json.loads(found.stdout)["run"]["isolation"])
+
+    assert "own processes" not in layers("off")
+    assert {"own processes", "minimal read-only files"} <= layers("auto")
+
+
+@pytest.mark.kernel
+def test_strict_isolation_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
+    """Here the server's folder cannot be made, so that it cannot start."""
+    found = grader(
+        *("check", NOTEBOOKS / "right.ipynb", "--isolation", "strict"),
+        env={"TMPDIR": str(tmp_path / ("long" * 40))},
+    )
+    assert 2 == found.returncode
+    assert "Traceback" not in found.stderr
+
+
 # ------------------------------------------------------------------------------- grade
 @pytest.mark.kernel
 def test_a_courses_own_pack_is_graded_with_no_change_in_the_grader(
@@ -154,9 +180,10 @@ def test_two_runs_give_the_same_results_but_for_timings(tmp_path: Path) -> None:
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize("isolation", ["auto", "off"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_it_leaves_no_process_and_no_half_written_file(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, isolation: str, tmp_path: Path
 ) -> None:
     mark = f"grader-test-{os.getpid()}-{number}"
     started = tmp_path / "started"
@@ -165,13 +192,18 @@ def test_stopped_it_leaves_no_process_and_no_half_written_file(
     out, temp = tmp_path / "out", tmp_path / "temp"
     temp.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "grader", "grade", str(notebook), "--out", str(out)],
+        [
+            *(sys.executable, "-m", "grader", "grade", str(notebook), "--out", str(out)),
+            *("--isolation", isolation),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(temp)},
     )
-    while not started.exists():
+    # What it writes when it is isolated cannot be seen from here, but its processes can: guard,
+    # server, the kernel's first process, the kernel.
+    while not started.exists() and (isolation == "off" or len(descendants(process.pid)) < 4):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(number)

@@ -27,6 +27,7 @@ class CellsRun:
     notes: list[str] = field(default_factory=list)
     lost: str = ""
     died: bool = False
+    last_cell: str = ""
     out_of_time: bool = False
 
     @property
@@ -42,6 +43,7 @@ class CellsRun:
     def gone_after(self, number: int) -> None:
         """Take in that the kernel ended by itself, in or after the cell of this number."""
         self.died = True
+        self.last_cell = f" in cell {number}"
         self.lost = f"The kernel was gone after cell {number}"
 
     def add(self, cell: CellRun, *, idle: bool, seconds: float) -> None:
@@ -65,6 +67,13 @@ async def run_cells(kernel: Kernel, notebook: Notebook, limits: Limits, record: 
     Of a cell that was stopped, or not begun because the time was over, the definitions are run
     all the same, so that slow experiments cost nobody the code that stands behind them.
     """
+    await _run_cells(kernel, notebook, limits, record)
+    if record.died and kernel.why_ended == "memory":
+        size = f"{round(limits.memory_bytes / (1 << 30), 1):g} GB"
+        record.lost = f"The notebook used more than {size} of memory{record.last_cell}"
+
+
+async def _run_cells(kernel: Kernel, notebook: Notebook, limits: Limits, record: CellsRun) -> None:
     client = GuardedClient(notebook, kernel, limits)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limits.notebook_seconds

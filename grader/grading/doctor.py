@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import platform
 import sys
@@ -15,7 +16,10 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.grading.batch import Exam
+from grader.kernels.isolation import layers
+from grader.kernels.server import ForkServer
 from grader.kernels.stock import StockKernels
+from grader.kernels.warm import WarmKernels
 from grader.model import Limits
 from grader.packs import find_packs, load_pack
 
@@ -39,7 +43,7 @@ def examine(pack_folders: Sequence[Path]) -> Iterator[Finding]:
     yield _forking()
     yield _memory_limit()
     yield from _packs(pack_folders)
-    yield _kernel()
+    yield from _kernels()
 
 
 def _package(name: str) -> Finding:
@@ -81,16 +85,29 @@ def _packs(folders: Sequence[Path]) -> Iterator[Finding]:
             yield Finding(f"assignment {slug}", True, f"{len(exam.calls)} questions, at {folder}")
 
 
-def _kernel() -> Finding:
+def _kernels() -> Iterator[Finding]:
+    """Start one kernel, by the fork server where that runs, and look at each of its layers."""
+    with contextlib.ExitStack() as stack:
+        server = ForkServer()
+        stack.callback(server.close)
+        found = layers(server)
+        warm = any(layer.active for layer in found)
+        yield _kernel(WarmKernels(server) if warm else StockKernels())
+        for layer in found:
+            seen = "active" if layer.active else f"not active: {layer.reason}"
+            yield Finding(f"isolation: {layer.name}", layer.active, seen, layer.mend)
+
+
+def _kernel(kernels: WarmKernels | StockKernels) -> Finding:
     async def start() -> tuple[str, ...]:
         with tempfile.TemporaryDirectory(prefix="grader-doctor-") as folder:
-            async with StockKernels().start(Path(folder), Limits()) as kernel:
+            async with kernels.start(Path(folder), Limits()) as kernel:
                 return kernel.isolation
 
     begun = time.perf_counter()
     try:
-        layers = asyncio.run(start())
+        held_by = asyncio.run(start())
     except GraderError as error:
         return Finding("a kernel", False, str(error), "Try `python -m ipykernel --version`.")
     took = time.perf_counter() - begun
-    return Finding("a kernel", True, f"started in {took:.1f} s, held by: {', '.join(layers)}")
+    return Finding("a kernel", True, f"started in {took:.2g} s, held by: {', '.join(held_by)}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from grader.errors import UsageError
 from grader.execution.executor import NotebookExecutor
 from grader.execution.workplace import Workplace
-from grader.kernels.stock import StockKernels
+from grader.kernels.isolation import Isolation, open_kernels
 from grader.model import Limits
 from grader.packs import Pack
 
@@ -19,12 +20,23 @@ SECRET_FILE = "hidden-seed"  # noqa: S105  the name of a file
 SHORTEST_SECRET = 8
 
 
-def notebook_executor(pack: Pack, limits: Limits) -> NotebookExecutor:
-    """Return what runs notebooks of this assignment in kernels of their own."""
+@contextmanager
+def notebook_executor(
+    pack: Pack, limits: Limits, isolation: Isolation, warn: Callable[[str], None]
+) -> Iterator[NotebookExecutor]:
+    """Give what runs notebooks of this assignment in kernels of their own.
+
+    Args:
+        warn: told in a sentence if kernels are less isolated than they could be.
+
+    Raises KernelError where `isolation` is strict and something of it is missing.
+    """
     rubric = pack.rubric
     files = {name: pack.file(path).read_bytes() for name, path in rubric.files.items()}
     workplace = Workplace(files=files, offline=rubric.offline, self_check=rubric.self_check)
-    return NotebookExecutor(kernels=StockKernels(), limits=limits, workplace=workplace)
+    hidden = (pack.folder.resolve(), (pack.folder / rubric.reference).resolve())
+    with open_kernels(isolation, hidden=hidden, warn=warn) as kernels:
+        yield NotebookExecutor(kernels=kernels, limits=limits, workplace=workplace)
 
 
 def course_secret(

@@ -16,14 +16,18 @@ import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.connect import channel_socket_types
+from jupyter_client.manager import AsyncKernelManager
 from traitlets import Integer, Type
 from zmq.utils.monitor import recv_monitor_message
+
+from grader.model import Limits
 
 Message: TypeAlias = dict[str, Any]
 
 MAX_PARTS = 2_000_000  # brackets and commas in one message: each may become an object of 60 bytes
 QUEUED_MESSAGES = 16  # that may wait on our side, each as large as allowed; more wait in the kernel
 RECONNECT_MS = 10
+LARGER_THAN_AN_ANSWER = 1 << 20
 BROKEN = zmq.Event.DISCONNECTED
 MENDED = zmq.Event.HANDSHAKE_SUCCEEDED
 
@@ -153,3 +157,14 @@ class BoundedClient(AsyncKernelClient):
                 (self.broken if event == BROKEN else self.mended).set()
         finally:
             monitor.close(linger=0)
+
+
+def connect(manager: AsyncKernelManager, limits: Limits) -> BoundedClient:
+    """Return a client that is being connected to the kernel of `manager`."""
+    largest = max(limits.output_bytes, limits.answer_bytes) + LARGER_THAN_AN_ANSWER
+    options = manager.get_connection_info(session=True)
+    client = BoundedClient(
+        **options, parent=manager, context=manager.context, largest_message=largest
+    )
+    client.open()
+    return client

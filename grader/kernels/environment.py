@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 PASSED_ON = ("LANG", "TZ", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel sets itself
 THREADS = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -35,26 +36,74 @@ def clean_environment(
     # A copy, because a matplotlibrc left there by one student would change the next one's plots.
     shutil.copytree(cache, fonts) if cache.is_dir() else fonts.mkdir()
     (runtime / "tmp").mkdir()
-    passed_on = {name: given[name] for name in PASSED_ON if name in given}
     return {
-        "LANG": "C.UTF-8",
-        **passed_on,
-        "PATH": f"{Path(sys.executable).parent}:{given.get('PATH', os.defpath)}",  # for !python
-        **dict.fromkeys(THREADS, "1"),
+        **_common(given),
         "HOME": str(home),
         "IPYTHONDIR": str(runtime / "ipython"),
         "JUPYTER_CONFIG_DIR": str(runtime / "jupyter"),
         "JUPYTER_DATA_DIR": str(runtime / "jupyter"),
         "JUPYTER_RUNTIME_DIR": str(runtime / "jupyter"),
-        "JUPYTER_PREFER_ENV_PATH": "1",
         "MPLCONFIGDIR": str(fonts),
         "TMPDIR": str(runtime / "tmp"),
         "XDG_CACHE_HOME": str(runtime / "cache"),
+    }
+
+
+def warm_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the whole environment of a kernel of the fork server.
+
+    @work and @temporary stand for folders that exist there only.
+    """
+    return {
+        **_common(given),
+        "HOME": "@work",
+        "IPYTHONDIR": "@temporary/.ipython",
+        "JUPYTER_CONFIG_DIR": "@temporary/.jupyter",
+        "JUPYTER_DATA_DIR": "@temporary/.jupyter",
+        "JUPYTER_RUNTIME_DIR": "@temporary/.jupyter",
+        "MPLBACKEND": INLINE,
+        "MPLCONFIGDIR": "@temporary/.matplotlib",
+        "TMPDIR": "@temporary",
+        "USER": "student",
+        "XDG_CACHE_HOME": "@temporary/.cache",
+    }
+
+
+def server_environment(given: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment of the fork server itself: its kernels can read it too.
+
+    Args:
+        folder: where it may write while it imports.
+    """
+    return {
+        **_common(given),
+        "HOME": str(folder),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "MPLBACKEND": INLINE,
+        "MPLCONFIGDIR": str(font_folder(given)),
+        "TMPDIR": str(folder),
+    }
+
+
+def _common(given: Mapping[str, str]) -> dict[str, str]:
+    """Return what is the same for every kernel."""
+    return {
+        "LANG": "C.UTF-8",
+        **{name: given[name] for name in PASSED_ON if name in given},
+        "PATH": f"{Path(sys.executable).parent}:{given.get('PATH', os.defpath)}",  # for !python
+        **dict.fromkeys(THREADS, "1"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
         "PIP_NO_INDEX": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
     }
+
+
+def font_folder(given: Mapping[str, str]) -> Path:
+    """Return where matplotlib's list of this machine's fonts is kept."""
+    base = Path(given.get("XDG_CACHE_HOME") or Path(given.get("HOME", "/nonexistent"), ".cache"))
+    return base / "grader" / f"matplotlib-python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 async def font_cache(given: Mapping[str, str]) -> Path:
@@ -63,8 +112,7 @@ async def font_cache(given: Mapping[str, str]) -> Path:
     Without it every kernel would look through all fonts anew. Where it cannot be made, the
     folder does not exist, which costs time and nothing else.
     """
-    base = Path(given.get("XDG_CACHE_HOME") or Path(given.get("HOME", "/nonexistent"), ".cache"))
-    cache = base / "grader" / f"matplotlib-python{sys.version_info.major}.{sys.version_info.minor}"
+    cache = font_folder(given)
     if any(cache.glob("fontlist-*.json")):
         return cache
     try:

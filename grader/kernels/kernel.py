@@ -20,6 +20,7 @@ class Kernel:
     manager: AsyncKernelManager
     client: BoundedClient
     isolation: tuple[str, ...]
+    ended: asyncio.Event | None = None  # set when it has; None: that has to be looked for
 
     async def alive(self) -> bool:
         """Say whether its process is there. What the process itself says does not count."""
@@ -27,8 +28,16 @@ class Kernel:
 
     async def gone(self) -> None:
         """Return once its process has ended."""
+        if self.ended is not None:
+            await self.ended.wait()
+            return
         while await self.alive():  # noqa: ASYNC110  not every provisioner has an event for it
             await asyncio.sleep(POLL_SECONDS)
+
+    @property
+    def why_ended(self) -> str:
+        """Return the limit that it was ended for ("memory"); empty: for none, or it goes on."""
+        return str(getattr(self.manager.provisioner, "why_ended", ""))
 
     async def interrupt(self) -> None:
         """Raise KeyboardInterrupt in the code that runs, as far as it lets itself be stopped."""

@@ -24,7 +24,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from grader.errors import KernelError
-from grader.kernels.client import BoundedClient
+from grader.kernels.client import BoundedClient, connect
 from grader.kernels.environment import clean_environment, font_cache
 from grader.kernels.kernel import Kernel
 from grader.kernels.processes import end_session
@@ -35,7 +35,6 @@ LOG.addHandler(logging.NullHandler())
 
 ATTEMPTS = 2
 LARGEST_FILE = 512 << 20
-LARGER_THAN_AN_ANSWER = 1 << 20
 # Run in place of `-m ipykernel_launcher`. PR_SET_PDEATHSIG (1): the kernel dies with the grader,
 # even with one that was killed. debugpy is never used here, and takes 60 ms to import.
 BOOT = """
@@ -124,7 +123,7 @@ class StockKernels:
                         extra_arguments=["--HistoryManager.hist_file=:memory:"],
                     )
                 layers = ("clean environment", "own process group", *_limit(starting, limits))
-                client = starting.client = _client(manager, limits)
+                client = starting.client = connect(manager, limits)
                 kernel = Kernel(manager=manager, client=client, isolation=layers)
                 await _ready(kernel)
         except TimeoutError:
@@ -147,16 +146,6 @@ def _prepare() -> _Starting:
         log=LOG,
     )
     return _Starting(runtime, manager)
-
-
-def _client(manager: _Manager, limits: Limits) -> BoundedClient:
-    largest = max(limits.output_bytes, limits.answer_bytes) + LARGER_THAN_AN_ANSWER
-    options = manager.get_connection_info(session=True)
-    client = BoundedClient(
-        **options, parent=manager, context=manager.context, largest_message=largest
-    )
-    client.open()
-    return client
 
 
 async def _ready(kernel: Kernel) -> None:

@@ -74,6 +74,26 @@ def outputs(evidence: Evidence, index: int) -> str:
     return json.dumps(json.loads(evidence.executed)["cells"][index]["outputs"])
 
 
+def leftovers(temporary: Path) -> list[Path]:
+    """Return what is left of kernels that have ended, but for the fork server's own folder."""
+    left = [path for path in temporary.glob("grader-*") if "grader-kernels-" not in path.name]
+    return left + [path for path in temporary.glob("grader-kernels-*/*") if not path.is_dir()]
+
+
+def descendants(pid: int) -> set[int]:
+    """Return all processes that a process and its children have begun, as seen from here."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
 def assert_ended(pid: int) -> None:
     """Wait for the end of a process; a zombie that its parent does not fetch has ended too."""
     for _ in range(500):

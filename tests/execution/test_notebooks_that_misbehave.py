@@ -10,10 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from grader.execution.executor import NotebookExecutor
-from grader.kernels.stock import StockKernels
+from grader.execution.executor import Kernels, NotebookExecutor
+from grader.kernels.warm import WarmKernels
 from grader.model import CellOutcome, Evidence, Limits, ProbedIn, ReplyKind, RunOutcome
-from tests.execution.scenarios import WORKPLACE, Scenario, outputs, reply, submission
+from tests.execution.scenarios import (
+    WORKPLACE,
+    Scenario,
+    descendants,
+    leftovers,
+    outputs,
+    reply,
+    submission,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -239,10 +247,12 @@ def test_a_notebook_that_closes_the_way_of_output_is_run_and_asked(run: RunScena
 @pytest.mark.parametrize(
     "text", ["", "{}", "[1]", "not json", "\x00", "[" * 100_000, '{"cells": 3}']
 )
-def test_a_file_that_is_no_notebook_is_unreadable(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_notebook_is_unreadable(
+    kernels: Kernels, tmp_path: Path, text: str
+) -> None:
     path = tmp_path / "broken.ipynb"
     path.write_text(text, encoding="utf-8")
-    executor = NotebookExecutor(StockKernels(), Limits(), WORKPLACE)
+    executor = NotebookExecutor(kernels, Limits(), WORKPLACE)
     evidence = asyncio.run(executor.run(submission(path), KILLERS.calls()))
     assert (RunOutcome.UNREADABLE, {}) == (evidence.run.outcome, evidence.replies)
     assert ("The file is not a Jupyter notebook.",) == evidence.run.notes
@@ -256,9 +266,9 @@ def test_a_notebook_without_code_is_run_and_asked(run: RunScenario) -> None:
     assert "# A\nb" == json.loads(evidence.executed)["cells"][0]["source"]
 
 
-def test_notebooks_run_side_by_side(tmp_path: Path) -> None:
+def test_notebooks_run_side_by_side(kernels: Kernels, tmp_path: Path) -> None:
     async def both() -> list[Evidence]:
-        executor = NotebookExecutor(StockKernels(), Limits(), WORKPLACE)
+        executor = NotebookExecutor(kernels, Limits(), WORKPLACE)
         runs = []
         for number in range(2):
             scenario = Scenario(cells=[f"x = {number}"], probes={"x": "return names.x"})
@@ -270,13 +280,18 @@ def test_notebooks_run_side_by_side(tmp_path: Path) -> None:
     assert [[0], [1]] == [values(evidence) for evidence in asyncio.run(both())]
 
 
-def test_cancelling_a_run_leaves_nothing(temporary: Path, tmp_path: Path) -> None:
+def test_cancelling_a_run_leaves_nothing(kernels: Kernels, temporary: Path, tmp_path: Path) -> None:
     scenario = Scenario(cells=["open('begun', 'w')\nwhile True: pass"])
 
+    def begun() -> bool:
+        if isinstance(kernels, WarmKernels):  # what it writes cannot be seen from outside
+            return len(descendants(kernels.server.pid)) > 1
+        return bool(list(temporary.glob("grader-work-*/begun")))
+
     async def cancelled() -> None:
-        executor = NotebookExecutor(StockKernels(), Limits(), WORKPLACE)
+        executor = NotebookExecutor(kernels, Limits(), WORKPLACE)
         task = asyncio.ensure_future(executor.run(scenario.submission(tmp_path), []))
-        while not list(temporary.glob("grader-work-*/begun")):  # noqa: ASYNC110, ASYNC240  a file has no event
+        while not begun():  # noqa: ASYNC110  neither a file nor a process has an event
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -284,4 +299,4 @@ def test_cancelling_a_run_leaves_nothing(temporary: Path, tmp_path: Path) -> Non
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(cancelled())
-    assert [] == list(temporary.glob("grader-*"))
+    assert [] == leftovers(temporary)

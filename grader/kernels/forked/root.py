@@ -1,0 +1,138 @@
+"""The file system that kernels see: the interpreter, its packages, fonts; nothing else is there.
+
+It is built once, by the server for itself, and every kernel gets a copy in a mount namespace of
+its own. All of it is read-only; a kernel's own folders are put on top by `cage`.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+import sys
+from collections.abc import Iterable, Iterator
+
+from grader.kernels.forked import linux
+
+WORK, SHARED_MEMORY, STAGE = "/notebook", "/dev/shm", "/run"  # noqa: S108  mount points
+TERMINALS = "/dev/pts"
+DEVICES = ("null", "zero", "full", "random", "urandom")
+LINKS = {
+    "ptmx": "pts/ptmx",
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
+OLD = "/.old"
+START = "/tmp"  # noqa: S108  any folder that every system has; its content is not touched
+SYSTEM = (
+    *("/bin", "/lib", "/lib32", "/lib64", "/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64"),
+    *("/usr/libexec", "/usr/share/fontconfig", "/usr/share/fonts", "/usr/share/locale"),
+    *("/usr/share/terminfo", "/usr/share/zoneinfo", "/usr/local/share/fonts"),
+    *("/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime", "/etc/timezone"),
+)
+ETC = {
+    "passwd": f"root:x:0:0::/:/bin/false\nstudent:x:{{uid}}:{{gid}}::{WORK}:/bin/sh\n",
+    "group": "root:x:0:\nstudent:x:{gid}:\n",
+    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+}
+
+
+def needed() -> list[str]:
+    """Return the paths that Python and its packages are at, outermost first."""
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+    prefixes.add(os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
+    prefixes |= {os.path.realpath(prefix) for prefix in prefixes}
+    parts = ("bin", "lib", "lib64", "include", "pyvenv.cfg", "share/jupyter", "share/fonts")
+    of_python = [f"{prefix.rstrip('/')}/{part}" for prefix in prefixes for part in parts]
+    found = {path for path in (*SYSTEM, *of_python, *site.getsitepackages()) if _there(path)}
+    return list(_outermost(found))
+
+
+def temporary(bound: Iterable[str]) -> str:
+    """Return where kernels keep temporary files: not where it would hide something needed."""
+    return "/var/tmp" if any(path.startswith("/tmp/") for path in bound) else "/tmp"  # noqa: S108  mount points
+
+
+def _there(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def _outermost(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the paths that are not below another one; a link covers nothing."""
+    covered: list[str] = []
+    for path in sorted(paths):
+        if not any(path.startswith(f"{other}/") for other in covered):
+            if not os.path.islink(path):
+                covered.append(path)
+            yield path
+
+
+def enter(bound: Iterable[str], hidden: Iterable[str], *, uid: int, gid: int) -> None:
+    """Change this process to a root that holds `bound`, but nothing of `hidden`.
+
+    Needs a mount namespace of its own first. What goes wrong leaves the process of no use.
+
+    Args:
+        uid, gid: whom students' processes run as, for the list of users.
+    """
+    linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    flags = linux.MS_NOSUID | linux.MS_NODEV
+    linux.mount("tmpfs", START, "tmpfs", flags, "size=1m,nr_inodes=20000,mode=755")
+    os.makedirs(START + OLD)
+    os.chdir(START)
+    linux.pivot_root(".", OLD[1:])
+    os.chdir("/")
+    before = os.umask(0o022)
+    _fill(uid, gid)
+    for path in bound:
+        _bind(path)
+    for path in hidden:
+        _hide(path)
+    linux.unmount(OLD)
+    os.rmdir(OLD)
+    os.umask(before)
+    linux.set_mount("/", linux.ATTR_READ_ONLY | linux.ATTR_NO_SUID)
+
+
+def _fill(uid: int, gid: int) -> None:
+    for path in (WORK, SHARED_MEMORY, STAGE, "/tmp", "/var/tmp", "/proc", "/etc", TERMINALS):  # noqa: S108  mount points
+        os.makedirs(path, exist_ok=True)
+    for name, text in ETC.items():
+        with open(f"/etc/{name}", "w", encoding="ascii") as stream:
+            stream.write(text.format(uid=uid, gid=gid))
+    for name in DEVICES:
+        _touch(f"/dev/{name}")
+        linux.mount(f"{OLD}/dev/{name}", f"/dev/{name}", flags=linux.MS_BIND)
+    for name, target in LINKS.items():
+        os.symlink(target, f"/dev/{name}")
+    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+
+
+def _bind(path: str) -> None:
+    source = OLD + path
+    if os.path.islink(source):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not os.path.lexists(path):
+            os.symlink(os.readlink(source), path)
+        return
+    if os.path.isdir(source):
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        _touch(path)
+    linux.mount(source, path, flags=linux.MS_BIND | linux.MS_REC)
+    linux.set_mount(path, linux.ATTR_NO_DEV | linux.ATTR_NO_SUID | linux.ATTR_READ_ONLY)
+
+
+def _hide(path: str) -> None:
+    """Cover a file or folder that was bound with something else."""
+    if os.path.isdir(path):
+        linux.mount("tmpfs", path, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "size=4k,mode=555")
+    elif os.path.exists(path):
+        linux.mount("/dev/null", path, flags=linux.MS_BIND)
+
+
+def _touch(path: str) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
