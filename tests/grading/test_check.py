@@ -12,11 +12,22 @@ from grader.errors import SubmissionError, UsageError
 from grader.grading.batch import Exam
 from grader.grading.check import check_notebook
 from grader.grading.setting import notebook_executor
-from grader.model import Evidence, ProbedIn, RunOutcome, Seed, Student, Submission, Visibility
+from grader.kernels.isolation import Isolation
+from grader.model import (
+    Evidence,
+    Limits,
+    ProbedIn,
+    RunOutcome,
+    Seed,
+    Student,
+    Submission,
+    Visibility,
+)
 from grader.packs import Pack, load_pack
 
 RIGHT = Path("submissions/notebooks/right.ipynb")
 SECRET = b"a secret of the tests"
+LIMITS = Limits()
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +41,8 @@ def evidence(pack: Pack) -> Evidence:
     submission = Submission(
         students=(Student(name="Right"),), file=RIGHT.name, path=RIGHT, sha256="0"
     )
-    executor = notebook_executor(pack, pack.rubric.limits.limits())
-    return asyncio.run(executor.run(submission, exam.calls))
+    with notebook_executor(pack, LIMITS, Isolation.AUTO, print) as executor:
+        return asyncio.run(executor.run(submission, exam.calls))
 
 
 @pytest.mark.kernel
@@ -57,13 +68,17 @@ def test_adam_ends_at_the_published_weight_in_the_reference(pack: Pack) -> None:
 
 
 def test_what_is_no_notebook_is_told_in_a_sentence(pack: Pack, tmp_path: Path) -> None:
-    executor = notebook_executor(pack, pack.rubric.limits.limits())
     (tmp_path / "Ng-A2.ipynb").write_text("{", encoding="utf-8")
-    with pytest.raises(SubmissionError, match=r"Ng-A2\.ipynb is broken"):
+    with (
+        notebook_executor(pack, LIMITS, Isolation.OFF, print) as executor,
+        pytest.raises(SubmissionError, match=r"Ng-A2\.ipynb is broken"),
+    ):
         check_notebook(tmp_path / "Ng-A2.ipynb", pack, executor)
 
 
 def test_several_notebooks_are_for_the_other_command(pack: Pack) -> None:
-    executor = notebook_executor(pack, pack.rubric.limits.limits())
-    with pytest.raises(UsageError, match="grader grade"):
+    with (
+        notebook_executor(pack, LIMITS, Isolation.OFF, print) as executor,
+        pytest.raises(UsageError, match="grader grade"),
+    ):
         check_notebook(Path("submissions/a2-canvas-export.zip"), pack, executor)
