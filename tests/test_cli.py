@@ -133,15 +133,16 @@ def test_the_isolation_that_was_asked_for_is_in_the_result() -> None:
     assert {"own processes", "minimal read-only files"} <= layers("auto")
 
 
-@pytest.mark.kernel
-def test_strict_isolation_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
-    """Here the server's folder cannot be made, so that it cannot start."""
-    found = grader(
-        *("check", NOTEBOOKS / "right.ipynb", "--isolation", "strict"),
-        env={"TMPDIR": str(tmp_path / ("long" * 40))},
-    )
-    assert 2 == found.returncode
-    assert "Traceback" not in found.stderr
+@pytest.mark.parametrize("command", ["check", "grade"])
+def test_strict_isolation_that_cannot_be_had_is_one_sentence(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.kernels.server.BOOT", "raise SystemExit(1)")
+    out = ["--out", str(tmp_path / "out")] if command == "grade" else []
+    notebook = str(NOTEBOOKS / "right.ipynb")
+    found = CliRunner().invoke(main, [command, notebook, "--isolation", "strict", *out])
+    assert 2 == found.exit_code
+    assert "Error: Nothing was run, as --isolation strict asks" in found.output
 
 
 # ------------------------------------------------------------------------------- grade

@@ -78,6 +78,12 @@ def test_what_runs_inside_a_kernel_knows_no_grader(path: Path) -> None:
     assert not {name for name in imports(path) if name.split(".")[0] == "grader"}
 
 
+@pytest.mark.parametrize("path", sorted(Path("grader/kernels/forked").glob("*.py")), ids=str)
+def test_what_runs_in_the_fork_server_knows_only_itself(path: Path) -> None:
+    known = {name for name in imports(path) if name.split(".")[0] == "grader"}
+    assert all(name.startswith("grader.kernels.forked") for name in known)
+
+
 @pytest.mark.parametrize("path", sorted(Path("reference").rglob("*.py")), ids=str)
 def test_reference_code_knows_no_grader(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -32,16 +32,22 @@ def name(entry: dict[str, Any]) -> str:
     return str(entry["student"]["name"])
 
 
+def grade(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, "--out", str(out), *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100", "GRADER_HIDDEN_SEED": "a secret of the tests"},
+        check=False,
+    )
+
+
 @pytest.fixture(scope="session")
 def night(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     out = tmp_path_factory.mktemp("night") / "graded"
-    environment = {**os.environ, "COLUMNS": "100", "GRADER_HIDDEN_SEED": "a secret of the tests"}
-    run = subprocess.run(
-        [*COMMAND, "--out", str(out)], capture_output=True, text=True, env=environment, check=False
-    )
-    return run, out
+    return grade(out), out
 
 
 @pytest.fixture(scope="session")
@@ -123,3 +129,16 @@ def test_everybody_gets_a_page_and_canvas_gets_them_back(night: tuple[object, Pa
 def test_nothing_of_the_hidden_seed_is_in_what_students_see(night: tuple[object, Path]) -> None:
     for path in [*(night[1] / "feedback").iterdir(), night[1] / "results.json"]:
         assert "a secret of the tests" not in path.read_text(encoding="utf-8")
+
+
+def test_isolation_changes_no_grade(night: tuple[object, Path], tmp_path: Path) -> None:
+    """The same results with and without it, byte for byte but for times and how it ran."""
+    grade(tmp_path / "off", "--isolation", "off")
+
+    def judged(out: Path) -> list[str]:
+        results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+        for result in results:
+            del result["run"]
+        return [json.dumps(result) for result in results]
+
+    assert judged(tmp_path / "off") == judged(night[1])

@@ -161,6 +161,32 @@ def test_definitions_that_kill_even_a_fresh_kernel_are_the_students(run: RunScen
     assert "The kernel was gone while the definitions were run." == evidence.run.notes[-1]
 
 
+GREEDY = Scenario(
+    cells=[
+        BEFORE,
+        "import os, time\nos.fork()\nmine = bytearray(600 << 20)\ntime.sleep(1000)",
+        AFTER,
+    ],
+    probes=BOTH,
+    limits=Limits(memory_bytes=1 << 30),
+)
+
+
+def test_processes_that_together_use_too_much_memory_are_ended_and_told(
+    kernels: Kernels, run: RunScenario
+) -> None:
+    if not isinstance(kernels, WarmKernels):
+        pytest.skip("stock kernels have a limit for each process only")
+    evidence = run(GREEDY)
+    assert [OK, DIED, NOT_RUN] == cell_outcomes(evidence)
+    assert ["before", "after"] == values(evidence)
+    expected = (
+        "The notebook used more than 1 GB of memory in cell 2, so the code was graded from the "
+        "notebook's definitions.",
+    )
+    assert expected == evidence.run.notes
+
+
 # ------------------------------------------------------------------------------- output
 LOUD = Scenario(
     cells=[

@@ -18,6 +18,8 @@ import ipykernel.kernelapp
 import zmq
 from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
+from IPython.core.application import BaseIPythonApplication
+from IPython.core.profiledir import ProfileDir
 from zmq.eventloop.zmqstream import ZMQStream
 
 from grader.kernels.forked.channels import CHANNELS, PORTS
@@ -60,7 +62,22 @@ class UnixPipeThread(IOPubThread):
         return context, socket
 
 
-class ForkedApp(IPKernelApp):
+class Configured(BaseIPythonApplication):
+    """Reads its configuration once, in the server, and not again in every fork."""
+
+    configured = False
+
+    def initialize(self, argv: Any = None) -> None:
+        if not self.configured:
+            super().initialize(argv)  # type: ignore[no-untyped-call]  # IPython's
+            self.configured = True
+            return
+        # Where the server has been, the kernel cannot go: its folders are its own.
+        self.ipython_dir = os.environ["IPYTHONDIR"]
+        self.profile_dir = ProfileDir(location=f"{self.ipython_dir}/profile", parent=self)
+
+
+class ForkedApp(IPKernelApp, Configured):
     """The application of a kernel whose sockets listen already."""
 
     sockets: Mapping[int, int] = {}  # port -> descriptor
@@ -108,6 +125,7 @@ def preload() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     sys.modules.pop("debugpy", None)  # was kept from being imported so far
+    Configured.initialize(ForkedApp.instance(), ARGUMENTS)
 
 
 def start(key: bytes, descriptors: list[int]) -> ForkedApp:

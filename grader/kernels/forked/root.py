@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import site
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from grader.kernels.forked import linux
 
@@ -39,15 +39,24 @@ ETC = {
 }
 
 
-def needed() -> list[str]:
-    """Return the paths that Python and its packages are at, outermost first."""
+def needed() -> dict[str, str]:
+    """Return the paths that Python and its packages are at, and what is really there."""
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
-    prefixes.add(os.path.dirname(os.path.dirname(os.path.realpath(sys.executable))))
+    prefixes |= {os.path.dirname(os.path.dirname(path)) for path in _link_by_link(sys.executable)}
     prefixes |= {os.path.realpath(prefix) for prefix in prefixes}
     parts = ("bin", "lib", "lib64", "include", "pyvenv.cfg", "share/jupyter", "share/fonts")
     of_python = [f"{prefix.rstrip('/')}/{part}" for prefix in prefixes for part in parts]
-    found = {path for path in (*SYSTEM, *of_python, *site.getsitepackages()) if _there(path)}
-    return list(_outermost(found))
+    paths = {*SYSTEM, *of_python, *site.getsitepackages()}
+    return {path: os.path.realpath(path) for path in _outermost(paths) if os.path.exists(path)}
+
+
+def _link_by_link(path: str) -> Iterator[str]:
+    """Yield what leads to a program, which its environment, its base and any alias of that are."""
+    for _ in range(40):  # as many as Linux follows
+        yield path
+        if not os.path.islink(path):
+            return
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
 
 
 def temporary(bound: Iterable[str]) -> str:
@@ -55,26 +64,23 @@ def temporary(bound: Iterable[str]) -> str:
     return "/var/tmp" if any(path.startswith("/tmp/") for path in bound) else "/tmp"  # noqa: S108  mount points
 
 
-def _there(path: str) -> bool:
-    return os.path.lexists(path)
-
-
 def _outermost(paths: Iterable[str]) -> Iterator[str]:
-    """Yield the paths that are not below another one; a link covers nothing."""
-    covered: list[str] = []
-    for path in sorted(paths):
-        if not any(path.startswith(f"{other}/") for other in covered):
-            if not os.path.islink(path):
-                covered.append(path)
+    """Yield the paths that are not below another one."""
+    last = ""
+    for path in sorted(paths, key=lambda path: path.split("/")):
+        if not last or not path.startswith(f"{last}/"):
             yield path
+            if os.path.exists(path):
+                last = path
 
 
-def enter(bound: Iterable[str], hidden: Iterable[str], *, uid: int, gid: int) -> None:
+def enter(bound: Mapping[str, str], hidden: Iterable[str], *, uid: int, gid: int) -> None:
     """Change this process to a root that holds `bound`, but nothing of `hidden`.
 
     Needs a mount namespace of its own first. What goes wrong leaves the process of no use.
 
     Args:
+        bound: each path that there shall be, and what is to be found there, without links.
         uid, gid: whom students' processes run as, for the list of users.
     """
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
@@ -86,8 +92,8 @@ def enter(bound: Iterable[str], hidden: Iterable[str], *, uid: int, gid: int) ->
     os.chdir("/")
     before = os.umask(0o022)
     _fill(uid, gid)
-    for path in bound:
-        _bind(path)
+    for path, source in bound.items():
+        _bind(path, OLD + source)
     for path in hidden:
         _hide(path)
     linux.unmount(OLD)
@@ -110,13 +116,7 @@ def _fill(uid: int, gid: int) -> None:
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
 
 
-def _bind(path: str) -> None:
-    source = OLD + path
-    if os.path.islink(source):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        if not os.path.lexists(path):
-            os.symlink(os.readlink(source), path)
-        return
+def _bind(path: str, source: str) -> None:
     if os.path.isdir(source):
         os.makedirs(path, exist_ok=True)
     else:
