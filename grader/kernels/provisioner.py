@@ -54,7 +54,7 @@ class WarmProvisioner(KernelProvisionerBase):
         """Name the sockets; there is no command to run."""
         manager = self._manager
         manager.transport = "ipc"
-        manager.ip = str(manager.server.folder / secrets.token_hex(8))
+        manager.ip = str(manager.server.folder / secrets.token_hex(4))
         for name, port in PORTS.items():
             setattr(manager, f"{name}_port", port)
         return {"cmd": [], "cwd": kwargs.get("cwd", "."), "memory_bytes": MEMORY_BYTES, **kwargs}

@@ -242,6 +242,26 @@ def test_an_ended_grader_leaves_nothing(
         assert not staged.exists()
 
 
+def test_a_long_path_of_temporary_files_is_no_hindrance(
+    temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's path has at most 107 bytes."""
+    deep = temporary / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    server = ForkServer()
+
+    async def start() -> object:
+        async with WarmKernels(server).start(tmp_path, LIMITS) as kernel:
+            return await said(kernel, "answer = 1")
+
+    try:
+        assert 1 == asyncio.run(start())
+    finally:
+        server.close()
+    assert [] == list(deep.iterdir())
+
+
 # ------------------------------------------------------------------------------- what was asked for
 @pytest.mark.usefixtures("temporary")
 def test_every_layer_is_either_active_or_says_why_and_what_to_do() -> None:
