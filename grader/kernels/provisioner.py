@@ -24,6 +24,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Instance
 
 from grader.errors import KernelError
+from grader.kernels.environment import STAGED
 from grader.kernels.forked.channels import CHANNELS, PORTS
 from grader.kernels.server import ForkServer
 
@@ -63,9 +64,9 @@ class WarmProvisioner(KernelProvisionerBase):
         """Ask for a kernel, and return before it is ready: its sockets listen already."""
         manager, loop = self._manager, asyncio.get_running_loop()
         folder = Path(kwargs["cwd"])
-        # So that what is staged goes even where the grader is killed.
-        self._staged = manager.server.folder / f"staged-{Path(manager.ip).name}"
-        self._staged.symlink_to(folder)
+        if folder.name.startswith(STAGED):  # so that it goes even where the grader is killed
+            self._staged = manager.server.folder / f"staged-{Path(manager.ip).name}"
+            self._staged.symlink_to(folder)
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._line.setblocking(False)
         self._started = loop.create_future()

@@ -25,7 +25,7 @@ from typing import Any
 from grader import inside
 from grader.errors import KernelError
 from grader.kernels import forked
-from grader.kernels.environment import server_environment, warm_environment
+from grader.kernels.environment import STAGED, server_environment, warm_environment
 
 START_SECONDS = 60.0
 LARGEST_REPLY = 1 << 16
@@ -173,6 +173,7 @@ class ForkServer:
         return {
             "modules": forked.texts(),
             "folder": str(self.folder),
+            "staged": STAGED,
             "hidden": [str(path) for path in (*_own_files(), *self.hidden)],
             "refused": list(self.refused),
             "environment": warm_environment(self.environment),
