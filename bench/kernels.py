@@ -1,6 +1,6 @@
 """From the wish for a kernel to the end of its first cell: stock Jupyter, our fallback, and warm.
 
-    python bench/kernels.py [--rounds 15] [--table]
+    python bench/kernels.py [--rounds 15]
 
 Every kind runs a cell that imports numpy, pandas and pyplot, in turns within one run, so that the
 ratios are of like with like. A warm kernel has every isolation layer that works here, and once

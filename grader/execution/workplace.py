@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.kernels.environment import STAGED
+
 STAND_IN = 'print("The self-check is not run while grading.")\n'
 
 
@@ -30,7 +32,7 @@ class Workplace:
     @asynccontextmanager
     async def staged(self) -> AsyncIterator[Path]:
         """Make a folder of these files; remove it, with all that was written there, on leaving."""
-        folder = Path(tempfile.mkdtemp(prefix="grader-work-"))
+        folder = Path(tempfile.mkdtemp(prefix=STAGED))
         try:
             for name, content in self.files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 PASSED_ON = ("LANG", "TZ", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel sets itself
+STAGED = "grader-work-"  # how folders begin that are made for one kernel, and may be removed
 THREADS = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",

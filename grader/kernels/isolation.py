@@ -83,7 +83,7 @@ def open_kernels(
     try:
         sentence = _insufficient(server)
         if sentence and isolation is Isolation.STRICT:
-            raise KernelError(f"Nothing was run, as --isolation strict asks: {sentence}")
+            raise KernelError(f"Nothing was run, as --isolation strict asks: {_missing(server)}.")
         if sentence:
             warn(sentence)
         yield WarmKernels(server) if _runs(server) else StockKernels()
@@ -111,6 +111,14 @@ def _started(server: ForkServer) -> Report | str:
         return server.start()
     except KernelError as error:
         return str(error).removesuffix(".")
+
+
+def _missing(server: ForkServer) -> str:
+    """Return the layers that are missing, and why, as the end of a sentence."""
+    gone = [layer for layer in layers(server) if not layer.active]
+    reasons = dict.fromkeys(layer.reason for layer in gone)
+    names = ", ".join(layer.name for layer in gone)
+    return f"these layers are missing: {names} ({'; '.join(reasons)})"
 
 
 def _runs(server: ForkServer) -> bool:

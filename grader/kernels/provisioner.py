@@ -24,6 +24,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Instance
 
 from grader.errors import KernelError
+from grader.kernels.environment import STAGED
 from grader.kernels.forked.channels import CHANNELS, PORTS
 from grader.kernels.server import ForkServer
 
@@ -54,7 +55,7 @@ class WarmProvisioner(KernelProvisionerBase):
         """Name the sockets; there is no command to run."""
         manager = self._manager
         manager.transport = "ipc"
-        manager.ip = str(manager.server.folder / secrets.token_hex(8))
+        manager.ip = str(manager.server.folder / secrets.token_hex(4))
         for name, port in PORTS.items():
             setattr(manager, f"{name}_port", port)
         return {"cmd": [], "cwd": kwargs.get("cwd", "."), "memory_bytes": MEMORY_BYTES, **kwargs}
@@ -63,9 +64,9 @@ class WarmProvisioner(KernelProvisionerBase):
         """Ask for a kernel, and return before it is ready: its sockets listen already."""
         manager, loop = self._manager, asyncio.get_running_loop()
         folder = Path(kwargs["cwd"])
-        # So that what is staged goes even where the grader is killed.
-        self._staged = manager.server.folder / f"staged-{Path(manager.ip).name}"
-        self._staged.symlink_to(folder)
+        if folder.name.startswith(STAGED):  # so that it goes even where the grader is killed
+            self._staged = manager.server.folder / f"staged-{Path(manager.ip).name}"
+            self._staged.symlink_to(folder)
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._line.setblocking(False)
         self._started = loop.create_future()

@@ -25,10 +25,12 @@ from typing import Any
 from grader import inside
 from grader.errors import KernelError
 from grader.kernels import forked
-from grader.kernels.environment import server_environment, warm_environment
+from grader.kernels.environment import STAGED, server_environment, warm_environment
 
 START_SECONDS = 60.0
 LARGEST_REPLY = 1 << 16
+FOLDER = "grader-kernels-"
+LONGEST_SOCKET, SOCKET_NAME = 107, len("/12345678-1")  # of a unix socket's path, by Linux; of ours
 # Run by a Python that then knows these modules by name no more: kernels shall not find them.
 BOOT = """
 import json, socket, sys, types
@@ -97,7 +99,10 @@ class ForkServer:
     def folder(self) -> Path:
         """Return this server's folder for sockets: of mode 0700, and removed whatever happens."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="grader-kernels-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=FOLDER))
+            if len(str(self._folder)) + SOCKET_NAME > LONGEST_SOCKET:
+                self._folder.rmdir()
+                self._folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir="/tmp"))
         return self._folder
 
     @property
@@ -168,6 +173,7 @@ class ForkServer:
         return {
             "modules": forked.texts(),
             "folder": str(self.folder),
+            "staged": STAGED,
             "hidden": [str(path) for path in (*_own_files(), *self.hidden)],
             "refused": list(self.refused),
             "environment": warm_environment(self.environment),

@@ -223,7 +223,7 @@ def test_an_ended_grader_leaves_nothing(
     temporary: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     """Not a process, a socket, a folder, or what it had staged."""
-    staged = tmp_path / "grader-work-x"
+    staged = tmp_path / ("grader-work-x" if number == signal.SIGKILL else "somebody's")
     staged.mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", GRADER, str(staged)],
@@ -238,8 +238,27 @@ def test_an_ended_grader_leaves_nothing(
         grader.send_signal(number)
     assert set() == wait_for_end(members)
     assert [] == list(temporary.iterdir())
-    if number == signal.SIGKILL:
-        assert not staged.exists()
+    assert staged.exists() == (number != signal.SIGKILL)  # never a folder that is not our own
+
+
+def test_a_long_path_of_temporary_files_is_no_hindrance(
+    temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A socket's path has at most 107 bytes."""
+    deep = temporary / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    server = ForkServer()
+
+    async def start() -> object:
+        async with WarmKernels(server).start(tmp_path, LIMITS) as kernel:
+            return await said(kernel, "answer = 1")
+
+    try:
+        assert 1 == asyncio.run(start())
+    finally:
+        server.close()
+    assert [] == list(deep.iterdir())
 
 
 # ------------------------------------------------------------------------------- what was asked for

@@ -62,7 +62,8 @@ def main(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     """Become a guard and a server; neither returns.
 
     Args:
-        config: `folder`, the grader's own, which the guard removes; `hidden`, paths that kernels
+        config: `folder`, the grader's own, which the guard removes, with the folders that links in
+            it lead to if their names begin with `staged`; `hidden`, paths that kernels
             must not see; `refused`, layers to do without; `environment` of kernels, in which
             @work and @temporary stand for folders; `rehearsed`, texts that every kernel will run.
     """
@@ -92,13 +93,14 @@ def _own_processes(control: socket.socket, config: dict[str, Any]) -> bool:
     linux.unshare(linux.NEW_PID)
     child = os.fork()
     if child:
-        _guard(control, child, Path(config["folder"]))
+        _guard(control, child, config)
     linux.die_with_parent(signal.SIGKILL)
     return root_here
 
 
-def _guard(control: socket.socket, server: int, folder: Path) -> NoReturn:
+def _guard(control: socket.socket, server: int, config: dict[str, Any]) -> NoReturn:
     """Wait for the end of the grader or of the server; leave neither anything behind."""
+    folder = Path(config["folder"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watched = select.poll()
     watched.register(control, 0)  # hung up
@@ -107,8 +109,9 @@ def _guard(control: socket.socket, server: int, folder: Path) -> NoReturn:
     os.kill(server, signal.SIGKILL)
     os.waitpid(server, 0)
     if _is_hung_up(control):  # or else the grader starts another server, with the same folder
-        for link in folder.glob(STAGED):
-            shutil.rmtree(os.path.realpath(link), ignore_errors=True)
+        for staged in map(os.path.realpath, folder.glob(STAGED)):
+            if os.path.basename(staged).startswith(config["staged"]):  # made for it, and no other
+                shutil.rmtree(staged, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
