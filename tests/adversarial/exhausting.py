@@ -161,6 +161,8 @@ time.sleep(5)  # what was sent may take its time
 """,
         sign="",
         alone=True,
+        hole="libzmq gives a message to its reader whole, however many parts it has: the grader's "
+        "memory grows with it",
     ),
 }
 

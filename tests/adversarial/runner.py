@@ -39,7 +39,7 @@ from grader.reports.tables import attention_rows, write_attention, write_grades
 from grader.scoring import score
 from tests.adversarial.attack import Attack, Mode
 from tests.adversarial.corpus import ALL
-from tests.execution.scenarios import descendants, notebook
+from tests.execution.scenarios import code, descendants, notebook
 
 SECRET = "GRADER_SECRET_OF_TEST"  # noqa: S105  a variable's name
 ORDINARY_ID = 64_001
@@ -266,18 +266,7 @@ class Grading:
     async def _sit(self, file: str, name: str, cells: Sequence[str], limits: Limits) -> Judged:
         self.sittings += 1
         path = self.folder / f"{self.sittings}.ipynb"
-        marked: list[dict[str, Any]] = [
-            {
-                "cell_type": "code",
-                "source": cell,
-                "metadata": {
-                    "tags": [cell[1:]] if cell.startswith("#skip") else ["raises-exception"]
-                },
-                "outputs": [],
-                "execution_count": None,
-            }
-            for cell in cells
-        ]
+        marked = [code(cell, tags=_tags(cell), grader={"passed": True}) for cell in cells]
         path.write_text(json.dumps(notebook(marked)))
         submission = Submission(students=(Student(name=name),), file=file, path=path, sha256="0")
         executor = NotebookExecutor(WarmKernels(self.server), limits, Workplace())
@@ -315,6 +304,12 @@ class Grading:
         except Exception as error:  # noqa: BLE001  it is what is looked for
             return texts, repr(error)
         return texts, ""
+
+
+def _tags(cell: str) -> list[str]:
+    """Return the tags that a cell asks for in a first line `#tag`; all ask to be let fail."""
+    first = cell.partition("\n")[0]
+    return [first[1:]] if first.startswith("#") else ["raises-exception"]
 
 
 def _outputs(executed: str) -> str:

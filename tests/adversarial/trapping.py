@@ -49,7 +49,7 @@ TRAPS = {
         "print('TRIED')", name="\x1b[2J@SUM(1)", file="\x1b[31m\u202e.ipynb"
     ),
     "metadata that lets errors pass": attack(
-        "print('TRIED')", "#raises-exception\n1/0", "#skip-execution\nprint('ran')"
+        "#raises-exception\n1/0", "#skip-execution\nprint('r' + 'an')", sign="ran\\n"
     ),
 }
 
