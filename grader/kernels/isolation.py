@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from grader.errors import KernelError
+from grader.errors import KernelError, UsageError
 from grader.kernels.forked.layers import (
     ALWAYS,
     FILES,
@@ -74,7 +74,7 @@ def open_kernels(
         hidden: paths that no kernel may see even where they are among Python's own.
         warn: told in a sentence if there is less isolation than there could be.
 
-    Raises KernelError where all of it was asked for and something is missing.
+    Raises UsageError where all of it was asked for and something is missing.
     """
     if isolation is Isolation.OFF:
         yield StockKernels()
@@ -83,7 +83,7 @@ def open_kernels(
     try:
         sentence = _insufficient(server)
         if sentence and isolation is Isolation.STRICT:
-            raise KernelError(f"Nothing was run, as --isolation strict asks: {_missing(server)}.")
+            raise UsageError(f"Nothing was run, as --isolation strict asks: {_missing(server)}.")
         if sentence:
             warn(sentence)
         yield WarmKernels(server) if _runs(server) else StockKernels()

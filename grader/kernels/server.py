@@ -12,6 +12,7 @@ import json
 import os
 import select
 import shutil
+import site
 import socket
 import subprocess
 import sys
@@ -198,5 +199,7 @@ def _own_files() -> list[Path]:
     """Return where this package is installed: it holds rubrics and reference solutions."""
     package = Path(inside.__file__).parent.parent
     places = {package, package.resolve()}
-    beside = [path for place in places for path in place.parent.glob("grader-*.dist-info")]
+    # An editable installation lies elsewhere, but has its bundled files among the packages.
+    places |= {Path(folder, "grader") for folder in site.getsitepackages()}
+    beside = {path for place in places for path in place.parent.glob("grader-*.dist-info")}
     return [*sorted(places), *sorted(beside)]

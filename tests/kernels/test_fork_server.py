@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.errors import KernelError
+from grader.errors import KernelError, UsageError
 from grader.kernels.forked.layers import ALWAYS, LANDLOCK, NETWORK, OPTIONAL, SECCOMP
 from grader.kernels.isolation import Isolation, layers, open_kernels
 from grader.kernels.kernel import Kernel
@@ -297,7 +297,7 @@ def test_each_optional_layer_can_be_done_without(tmp_path: Path, refused: str) -
 def test_strict_refuses_in_a_sentence_that_names_what_is_missing(temporary: Path) -> None:
     server = ForkServer(refused=[LANDLOCK])
     strict = open_kernels(Isolation.STRICT, warn=pytest.fail, server=server)
-    with pytest.raises(KernelError, match=r"Nothing was run.*landlock"), strict:
+    with pytest.raises(UsageError, match=r"Nothing was run.*landlock"), strict:
         pytest.fail("it was run")
     assert [] == list(temporary.iterdir())
 
