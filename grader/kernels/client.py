@@ -33,6 +33,11 @@ class BoundedChannel(AsyncZMQSocketChannel):
 
     received = 0  # messages so far, of whatever request and form
 
+    def send(self, msg: Message) -> None:
+        """Send a message at once or not at all: nobody waits for a kernel that takes none."""
+        with contextlib.suppress(zmq.Again):  # its code broke the connection for good
+            super().send(msg)
+
     async def get_msg(  # type: ignore[override]  # asynchronous, as in the base class
         self,
         timeout: float | None = None,  # noqa: ASYNC109  jupyter_client's signature
@@ -135,6 +140,7 @@ class BoundedClient(AsyncKernelClient):
         """Connect a socket as the base class does, with bounds."""
         socket: zmq.asyncio.Socket = self.context.socket(channel_socket_types[channel])
         socket.linger = 0
+        socket.setsockopt(zmq.SNDTIMEO, 0)  # jupyter_client sends without awaiting
         socket.setsockopt(zmq.MAXMSGSIZE, self.largest_message)
         socket.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES)
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
