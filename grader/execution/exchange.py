@@ -117,18 +117,15 @@ def magic(name: str, body: Mapping[str, Any]) -> str:
 
 async def prepare(kernel: Kernel, offline: Mapping[str, str], limits: Limits) -> None:
     """Run the prelude. Raises KernelError: nothing of a student's has run so far."""
-    config = {
-        "seed": SEED,
-        "offline": dict(offline),
-        "output_bytes": limits.output_bytes,
-        "harness": inside.source("harness"),
-    }
-    code = (
-        "(lambda scope: ("
-        f"exec(compile({inside.source('prelude')!r}, '<grader prelude>', 'exec'), scope), "
-        f"scope['install']({_SHELL}, __import__('json').loads({json.dumps(config)!r}))"
-        "))({'__name__': 'grader_prelude'})"
-    )
+    body = {"seed": SEED, "offline": dict(offline), "output_bytes": limits.output_bytes}
+    code = magic("grader_begin", body)
+    if not kernel.prepared:
+        code = (
+            "(lambda scope: ("
+            f"exec(compile({inside.source('prelude')!r}, '<grader prelude>', 'exec'), scope), "
+            f"scope['install']({_SHELL}, {inside.source('harness')!r}), {code}"
+            "))({'__name__': 'grader_prelude'})"
+        )
     ended = await exchange(kernel, code, seconds=limits.startup_seconds)
     if ended is not Ended.DONE:
         raise KernelError(f"The kernel could not be prepared for grading ({ended}).")

@@ -41,26 +41,39 @@ INSTALL = re.compile(
 )
 
 
-def install(shell: Any, config: Mapping[str, Any]) -> None:
-    """Prepare the kernel whose IPython shell is `shell`.
+def install(shell: Any, harness: str) -> None:
+    """Do what need not wait for a notebook: a warm kernel's shell is prepared before its fork.
 
     Args:
-        config: `seed`; `offline`, a file for every URL that can be read; `output_bytes`, more
-            of which the grader does not take; `harness`, the text of grader.inside.harness.
+        shell: IPython's.
+        harness: the text of grader.inside.harness.
     """
-    random.seed(config["seed"])
-    np.random.seed(config["seed"])  # noqa: NPY002  students draw from the global generator
-    answer_offline(config["offline"])
     skip_installs(shell)
     calm_magics(shell)
-    for stream in (sys.stdout, sys.stderr):
-        send_in_slices(stream, config["output_bytes"])
-    queue_more(shell.kernel)
-    harness: dict[str, Any] = {"__name__": "grader_harness"}
-    text = compile(config["harness"], "<grader harness>", "exec")
-    exec(text, harness)  # noqa: S102  the grader's own text
-    shell.register_magic_function(asking(shell, harness), "cell", "grader_ask")
+    scope: dict[str, Any] = {"__name__": "grader_harness"}
+    exec(compile(harness, "<grader harness>", "exec"), scope)  # noqa: S102  the grader's own text
+    shell.register_magic_function(beginning(shell), "cell", "grader_begin")
+    shell.register_magic_function(asking(shell, scope), "cell", "grader_ask")
     shell.register_magic_function(defining(shell), "cell", "grader_define")
+
+
+def beginning(shell: Any) -> Callable[[str, str], None]:
+    """Return the cell magic that does the rest, just before a notebook's first cell.
+
+    Its text is a JSON object: `seed`; `offline`, a file for every URL that can be read;
+    `output_bytes`, more of which the grader does not take.
+    """
+
+    def grader_begin(_line: str, cell: str) -> None:
+        config = json.loads(cell)
+        random.seed(config["seed"])
+        np.random.seed(config["seed"])  # noqa: NPY002  students draw from the global generator
+        answer_offline(config["offline"])
+        for stream in (sys.stdout, sys.stderr):
+            send_in_slices(stream, config["output_bytes"])
+        queue_more(shell.kernel)
+
+    return grader_begin
 
 
 # ------------------------------------------------------------------------------- network

@@ -20,6 +20,7 @@ class Kernel:
     manager: AsyncKernelManager
     client: BoundedClient
     isolation: tuple[str, ...]
+    prepared: bool = False  # whether the grader's prelude is installed in it
     ended: asyncio.Event | None = None  # set when it has; None: that has to be looked for
 
     async def alive(self) -> bool:

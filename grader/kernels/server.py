@@ -178,7 +178,7 @@ class ForkServer:
             "hidden": [str(path) for path in (*_own_files(), *self.hidden)],
             "refused": list(self.refused),
             "environment": warm_environment(self.environment),
-            "rehearsed": [inside.source(name) for name in ("prelude", "harness")],
+            **{name: inside.source(name) for name in ("prelude", "harness")},
         }
 
     def _drop(self) -> None:

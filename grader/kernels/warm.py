@@ -72,13 +72,14 @@ class WarmKernels:
             manager=manager,
             client=starting.client,
             isolation=("clean environment", *starting.provisioner.layers),
+            prepared=True,
             ended=starting.provisioner.ended,
         )
 
 
 async def _ready(client: BoundedClient, provisioner: WarmProvisioner) -> None:
     """Return once the kernel is shut in and answers; KernelError when it ends before that."""
-    answers = asyncio.ensure_future(client.wait_until_ready())
+    answers = asyncio.ensure_future(client.wait_until_heard())
     ended = asyncio.ensure_future(provisioner.ended.wait())
     try:
         await provisioner.started()

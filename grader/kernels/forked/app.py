@@ -1,6 +1,7 @@
 """A Jupyter kernel on sockets that it was given, in a process that has imported everything before.
 
-Only what differs from an ipykernel started by `jupyter` is here: no connection file, no TCP, no
+All of a kernel that needs neither sockets nor threads is made once, in the server: the shell with
+its magics, the kernel around it, and the grader's prelude. A fork connects it. Only what differs from an ipykernel started by `jupyter` is here: no connection file, no TCP, no
 heartbeat, no debugger, and `stdin` and `control` lead nowhere, for the grader uses neither.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -17,9 +19,12 @@ from typing import Any
 import ipykernel.kernelapp
 import zmq
 from ipykernel.iostream import IOPubThread
+from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core.application import BaseIPythonApplication
 from IPython.core.profiledir import ProfileDir
+from IPython.utils.path import get_home_dir
+from traitlets import Type
 from zmq.eventloop.zmqstream import ZMQStream
 
 from grader.kernels.forked.channels import CHANNELS, PORTS
@@ -77,11 +82,73 @@ class Configured(BaseIPythonApplication):
         self.profile_dir = ProfileDir(location=f"{self.ipython_dir}/profile", parent=self)
 
 
+class MadeBefore(IPythonKernel):
+    """The kernel that the server has made; asked for again, it is connected."""
+
+    @classmethod
+    def instance(cls, *arguments: Any, **links: Any) -> Any:
+        """Return the one kernel; `links` are its sockets, streams and threads."""
+        made = cls.initialized()
+        kernel = super().instance(*arguments, **links)
+        if made:
+            kernel.connect(links)
+        return kernel
+
+    def connect(self, links: Mapping[str, Any]) -> None:
+        """Take what was not there when this was made, and pass it on as the constructor does."""
+        for name, value in links.items():
+            setattr(self, name, value)
+        self._stdout, self._stderr = sys.stdout, sys.stderr
+        shell = self.shell
+        for publisher in (shell.displayhook, shell.display_pub):
+            publisher.session, publisher.pub_socket = self.session, self.iopub_socket
+        shell.displayhook.topic = self._topic("execute_result")
+        move_in(shell, self.profile_dir)
+
+
+def move_in(shell: Any, profile: ProfileDir) -> None:
+    """Make a shell that was made in another folder and environment at home in this one."""
+    shell.init_environment()
+    shell.profile_dir, shell.ipython_dir = profile, os.environ["IPYTHONDIR"]
+    shell.home_dir, shell.starting_dir = get_home_dir(), os.getcwd()
+    shell.history_manager.dir_hist[:] = [Path.cwd()]
+    shell.save_sys_module_state()
+
+
 class ForkedApp(IPKernelApp, Configured):
     """The application of a kernel whose sockets listen already."""
 
     sockets: Mapping[int, int] = {}  # port -> descriptor
     key = b""
+    kernel_class = Type(MadeBefore)
+
+    def make_shell(self) -> Any:
+        """Make the kernel and its shell as far as that can be done before the fork."""
+        Configured.initialize(self, ARGUMENTS)
+        self.init_pdb()
+        self.kernel = self.kernel_class.instance(
+            parent=self, log=self.log, profile_dir=self.profile_dir, user_ns=self.user_ns
+        )
+        self.init_shell()
+        self.init_gui_pylab()
+        self.init_extensions()
+        self.init_code()
+        logging.getLogger(self.log.name).setLevel(logging.ERROR)  # or records are made for nobody
+        self.kernel.shell.display_formatter.format(None)  # makes the formatters
+        return self.kernel.shell
+
+    def initialize(self, argv: Any = None) -> None:
+        """Connect what `make_shell` has made, in the order in which ipykernel does it."""
+        Configured.initialize(self, argv)
+        self.init_connection_file()
+        self.init_sockets()  # type: ignore[no-untyped-call]  # ipykernel's
+        self.log_connection_info()
+        self.init_io()  # type: ignore[no-untyped-call]  # ipykernel's
+        self.init_signal()  # type: ignore[no-untyped-call]  # ipykernel's
+        self.init_kernel()  # type: ignore[no-untyped-call]  # ipykernel's
+        self.init_path()
+        sys.stdout.flush()
+        sys.stderr.flush()
 
     def init_connection_file(self) -> None:
         info: dict[str, Any] = {f"{name}_port": port for name, port in PORTS.items()}
@@ -103,52 +170,51 @@ class ForkedApp(IPKernelApp, Configured):
         ):  # the debugger's: it would try for ever
             self.debug_shell_socket.disconnect(self.shell_socket.getsockopt(zmq.LAST_ENDPOINT))
 
-    def init_heartbeat(self) -> None:
-        """Do without: a kernel's end is seen, not inferred."""
-
-    def init_poller(self) -> None:
-        """Do without: the server ends with the grader, and its kernels with it."""
+    def log_connection_info(self) -> None:
+        self._ports = dict(PORTS)
 
     def init_crash_handler(self) -> None:
         """Leave sys.excepthook alone."""
-
-    def write_connection_file(self, **_: Any) -> None:
-        """Nobody reads it."""
 
     def cleanup_connection_file(self) -> None:
         """There is none."""
 
 
 def preload() -> None:
-    """Import what notebooks import, without making anything of it."""
+    """Import what notebooks import."""
     setattr(ipykernel.kernelapp, "IOPubThread", UnixPipeThread)  # noqa: B010  it has no setting for this
     for name in PRELOADED:
         importlib.import_module(name)
     sys.modules.pop("debugpy", None)  # was kept from being imported so far
-    Configured.initialize(ForkedApp.instance(), ARGUMENTS)
+
+
+def prepare(prelude: str, harness: str) -> None:
+    """Make the shell of every kernel, and run the prelude in it.
+
+    Args:
+        prelude: text that defines `install(shell, harness)`.
+    """
+    shell = ForkedApp.instance().make_shell()
+    scope: dict[str, Any] = {"__name__": "grader_prelude"}
+    exec(compile(prelude, "<grader prelude>", "exec"), scope)  # noqa: S102  the grader's own text
+    scope["install"](shell, harness)
 
 
 def start(key: bytes, descriptors: list[int]) -> ForkedApp:
-    """Make the kernel of this process; `app.start()` then serves until the end."""
+    """Connect the kernel of this process; `app.start()` then serves until the end."""
     ports = [PORTS[channel] for channel in CHANNELS]
     app: ForkedApp = ForkedApp.instance()
     app.key, app.sockets = key, dict(zip(ports, descriptors, strict=True))
     sys.argv = ["ipykernel"]
-    app.initialize(ARGUMENTS)  # type: ignore[no-untyped-call]  # ipykernel's
+    app.initialize(ARGUMENTS)
     return app
 
 
-def rehearse(descriptors: list[int], sources: list[str]) -> list[str]:
-    """Start a kernel, run typical cells in it; return what it imported that was not there.
-
-    Args:
-        sources: text of the grader's own that every kernel will run.
-    """
+def rehearse(descriptors: list[int]) -> list[str]:
+    """Start a kernel, run typical cells in it; return what it imported that was not there."""
     before = set(sys.modules)
     shell = start(b"rehearsal", descriptors).kernel.shell
     shell.run_cell(TYPICAL, store_history=True)
-    for source in sources:
-        exec(compile(source, "<rehearsal>", "exec"), {"__name__": "rehearsal"})  # noqa: S102  the grader's own text
     found = [name for name in sys.modules if name not in before]
     return [name for name in found if not name.startswith(NEVER_PRELOADED)]
 

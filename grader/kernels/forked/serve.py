@@ -65,11 +65,12 @@ def main(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         config: `folder`, the grader's own, which the guard removes, with the folders that links in
             it lead to if their names begin with `staged`; `hidden`, paths that kernels
             must not see; `refused`, layers to do without; `environment` of kernels, in which
-            @work and @temporary stand for folders; `rehearsed`, texts that every kernel will run.
+            @work and @temporary stand for folders; `prelude` and `harness`, texts for every kernel.
     """
     try:
         own_ids = _own_processes(control, config)
         app.preload()
+        app.prepare(config["prelude"], config["harness"])
         server = Server(control, config, _enter_root(config, own_ids=own_ids))
         server.get_ready()
     except BaseException:  # noqa: BLE001  whatever it is, the grader shall hear of it
@@ -383,7 +384,7 @@ class Server:
     def _be_rehearsal(self, staged: int, sockets: list[int], report: int) -> NoReturn:
         try:
             self._shut_in(staged, {staged, report, *sockets}, 1 << 40)
-            found = app.rehearse(sockets, self.config["rehearsed"])
+            found = app.rehearse(sockets)
             _write(report, json.dumps({"found": found}))
         except BaseException:  # noqa: BLE001  the grader shall hear of it
             _fail(report)
