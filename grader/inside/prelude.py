@@ -246,7 +246,8 @@ def asking(shell: Any, harness: Mapping[str, Any]) -> Callable[[str, str], None]
     def grader_ask(_line: str, cell: str) -> None:
         request = json.loads(cell)
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # a fork would inherit the lock of a write that is under way
+            stream.flush()
+        _wait_until_sent(shell.kernel)  # a fork would inherit the lock of a write that is under way
         for index, call in enumerate(request["calls"]):
             status, reply = harness["ask_in_fork"](
                 call,
@@ -267,7 +268,12 @@ def _publish(kernel: Any, label: Mapping[str, Any], reply: bytes) -> None:
         parent=kernel.get_parent(),
         buffers=[reply],
     )
-    sent = threading.Event()  # or the next probe may kill this process with the reply still in it
+    _wait_until_sent(kernel)  # or the next probe may kill this process with the reply still in it
+
+
+def _wait_until_sent(kernel: Any) -> None:
+    """Return once the publishing thread has sent all that it was given."""
+    sent = threading.Event()
     kernel.iopub_thread.schedule(sent.set)
     sent.wait(5)
 

@@ -7,28 +7,32 @@ heartbeat, no debugger, and `stdin` and `control` lead nowhere, for the grader u
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import ipykernel.iostream
 import ipykernel.kernelapp
 import zmq
 from ipykernel.iostream import IOPubThread
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from IPython.core.application import BaseIPythonApplication
-from IPython.core.profiledir import ProfileDir
 from IPython.utils.path import get_home_dir
+from jupyter_client.session import new_id
 from traitlets import Type
 from zmq.eventloop.zmqstream import ZMQStream
 
 from grader.kernels.forked.channels import CHANNELS, PORTS
 
+PRACTICE = 20
 ARGUMENTS = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 PRELOADED = (
     *("numpy", "pandas", "matplotlib", "matplotlib.pyplot", "matplotlib.figure"),
@@ -67,6 +71,26 @@ class UnixPipeThread(IOPubThread):
         return context, socket
 
 
+class OutStream(ipykernel.iostream.OutStream):
+    """Wakes the publishing thread only where there is something to publish.
+
+    ipykernel flushes both streams four times a cell, and waits for the other thread each time.
+    """
+
+    _sending = False  # set before the buffers are emptied, so that nothing overtakes what was there
+
+    def flush(self) -> None:
+        if self._buffers or self._sending:
+            super().flush()
+
+    def _flush(self) -> None:
+        self._sending = True
+        try:
+            super()._flush()
+        finally:
+            self._sending = False
+
+
 class Configured(BaseIPythonApplication):
     """Reads its configuration once, in the server, and not again in every fork."""
 
@@ -79,7 +103,8 @@ class Configured(BaseIPythonApplication):
             return
         # Where the server has been, the kernel cannot go: its folders are its own.
         self.ipython_dir = os.environ["IPYTHONDIR"]
-        self.profile_dir = ProfileDir(location=f"{self.ipython_dir}/profile", parent=self)
+        self.profile_dir._location_isset = False  # noqa: SLF001  made anew it takes 2 ms
+        self.profile_dir.location = f"{self.ipython_dir}/profile"
 
 
 class MadeBefore(IPythonKernel):
@@ -103,14 +128,15 @@ class MadeBefore(IPythonKernel):
         for publisher in (shell.displayhook, shell.display_pub):
             publisher.session, publisher.pub_socket = self.session, self.iopub_socket
         shell.displayhook.topic = self._topic("execute_result")
-        move_in(shell, self.profile_dir)
+        move_in(shell)
 
 
-def move_in(shell: Any, profile: ProfileDir) -> None:
+def move_in(shell: Any) -> None:
     """Make a shell that was made in another folder and environment at home in this one."""
     shell.init_environment()
-    shell.profile_dir, shell.ipython_dir = profile, os.environ["IPYTHONDIR"]
+    shell.ipython_dir = os.environ["IPYTHONDIR"]
     shell.home_dir, shell.starting_dir = get_home_dir(), os.getcwd()
+    tempfile.tempdir = None  # or it is the server's
     shell.history_manager.dir_hist[:] = [Path.cwd()]
     shell.save_sys_module_state()
 
@@ -127,14 +153,14 @@ class ForkedApp(IPKernelApp, Configured):
         Configured.initialize(self, ARGUMENTS)
         self.init_pdb()
         self.kernel = self.kernel_class.instance(
-            parent=self, log=self.log, profile_dir=self.profile_dir, user_ns=self.user_ns
+            **{name: getattr(self, name) for name in ("log", "profile_dir", "session", "user_ns")},
+            parent=self,
         )
         self.init_shell()
         self.init_gui_pylab()
         self.init_extensions()
         self.init_code()
         logging.getLogger(self.log.name).setLevel(logging.ERROR)  # or records are made for nobody
-        self.kernel.shell.display_formatter.format(None)  # makes the formatters
         return self.kernel.shell
 
     def initialize(self, argv: Any = None) -> None:
@@ -153,6 +179,7 @@ class ForkedApp(IPKernelApp, Configured):
     def init_connection_file(self) -> None:
         info: dict[str, Any] = {f"{name}_port": port for name, port in PORTS.items()}
         info |= {"transport": "ipc", "ip": "none", "key": self.key}
+        self.session.session, self.session.pid = new_id(), os.getpid()
         self.load_connection_info(info)  # type: ignore[arg-type]  # a TypedDict
 
     def _try_bind_socket(self, s: Any, port: int) -> int:
@@ -182,7 +209,9 @@ class ForkedApp(IPKernelApp, Configured):
 
 def preload() -> None:
     """Import what notebooks import."""
-    setattr(ipykernel.kernelapp, "IOPubThread", UnixPipeThread)  # noqa: B010  it has no setting for this
+    # There is no setting for these.
+    setattr(ipykernel.kernelapp, "IOPubThread", UnixPipeThread)  # noqa: B010  mypy sees no such name
+    ipykernel.iostream.OutStream = OutStream  # type: ignore[misc]  # as is the purpose
     for name in PRELOADED:
         importlib.import_module(name)
     sys.modules.pop("debugpy", None)  # was kept from being imported so far
@@ -198,6 +227,46 @@ def prepare(prelude: str, harness: str) -> None:
     scope: dict[str, Any] = {"__name__": "grader_prelude"}
     exec(compile(prelude, "<grader prelude>", "exec"), scope)  # noqa: S102  the grader's own text
     scope["install"](shell, harness)
+    practise(shell.kernel)
+
+
+class Nowhere:
+    """Takes what a kernel sends before there is anybody to send it to."""
+
+    def send_multipart(self, *_: Any, **__: Any) -> None:
+        """Forget it."""
+
+
+def practise(kernel: Any) -> None:
+    """Run cells that do nothing, often enough for Python to have adapted itself to their way.
+
+    What is made when it is first needed, and the shortcuts that Python 3.11 writes into code that
+    it has run a few times, are inherited by every fork, which else would copy pages to write them.
+    """
+    shell, session, nowhere = kernel.shell, kernel.session, Nowhere()
+    publishers = (shell.displayhook, shell.display_pub)
+    kernel.iopub_socket = nowhere
+    for publisher in publishers:
+        publisher.session, publisher.pub_socket = session, nowhere
+
+    async def run_cell() -> None:
+        content = {"code": "display(0)", "silent": False, "store_history": False}
+        message = session.msg("execute_request", content)
+        _, frames = session.feed_identities(session.serialize(message))
+        message = session.deserialize(frames)
+        kernel.set_parent([], message)
+        kernel._publish_status("busy", "shell")  # noqa: SLF001  as its dispatcher does
+        await kernel.execute_request(nowhere, [], message)
+        kernel._publish_status("idle", "shell")  # noqa: SLF001  as its dispatcher does
+
+    loop = asyncio.new_event_loop()
+    for _ in range(PRACTICE):
+        loop.run_until_complete(run_cell())
+    loop.close()
+    kernel.set_parent([], {})
+    shell.last_execution_result = None
+    session.message_count = 0
+    session.digest_history.clear()
 
 
 def start(key: bytes, descriptors: list[int]) -> ForkedApp:
