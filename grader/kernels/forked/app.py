@@ -1,8 +1,9 @@
 """A Jupyter kernel on sockets that it was given, in a process that has imported everything before.
 
 All of a kernel that needs neither sockets nor threads is made once, in the server: the shell with
-its magics, the kernel around it, and the grader's prelude. A fork connects it. Only what differs from an ipykernel started by `jupyter` is here: no connection file, no TCP, no
-heartbeat, no debugger, and `stdin` and `control` lead nowhere, for the grader uses neither.
+its magics, the kernel around it, and the grader's prelude. A fork connects it. Only what differs
+from an ipykernel started by `jupyter` is here: no connection file, no TCP, no heartbeat, no
+debugger, and `stdin` and `control` lead nowhere, for the grader uses neither.
 """
 
 from __future__ import annotations
@@ -81,12 +82,12 @@ class OutStream(ipykernel.iostream.OutStream):
 
     def flush(self) -> None:
         if self._buffers or self._sending:
-            super().flush()
+            super().flush()  # type: ignore[no-untyped-call]  # ipykernel's
 
     def _flush(self) -> None:
         self._sending = True
         try:
-            super()._flush()
+            super()._flush()  # type: ignore[no-untyped-call]  # ipykernel's
         finally:
             self._sending = False
 
@@ -103,8 +104,9 @@ class Configured(BaseIPythonApplication):
             return
         # Where the server has been, the kernel cannot go: its folders are its own.
         self.ipython_dir = os.environ["IPYTHONDIR"]
-        self.profile_dir._location_isset = False  # noqa: SLF001  made anew it takes 2 ms
-        self.profile_dir.location = f"{self.ipython_dir}/profile"
+        profile: Any = self.profile_dir
+        profile._location_isset = False  # noqa: SLF001  made anew it takes 2 ms
+        profile.location = f"{self.ipython_dir}/profile"
 
 
 class MadeBefore(IPythonKernel):
@@ -124,10 +126,10 @@ class MadeBefore(IPythonKernel):
         for name, value in links.items():
             setattr(self, name, value)
         self._stdout, self._stderr = sys.stdout, sys.stderr
-        shell = self.shell
+        shell: Any = self.shell
         for publisher in (shell.displayhook, shell.display_pub):
             publisher.session, publisher.pub_socket = self.session, self.iopub_socket
-        shell.displayhook.topic = self._topic("execute_result")
+        shell.displayhook.topic = self._topic("execute_result")  # type: ignore[no-untyped-call]  # ipykernel's
         move_in(shell)
 
 
@@ -150,29 +152,29 @@ class ForkedApp(IPKernelApp, Configured):
 
     def make_shell(self) -> Any:
         """Make the kernel and its shell as far as that can be done before the fork."""
+        app: Any = self  # ipykernel's methods have no types
         Configured.initialize(self, ARGUMENTS)
-        self.init_pdb()
-        self.kernel = self.kernel_class.instance(
-            **{name: getattr(self, name) for name in ("log", "profile_dir", "session", "user_ns")},
-            parent=self,
-        )
-        self.init_shell()
-        self.init_gui_pylab()
-        self.init_extensions()
-        self.init_code()
+        app.init_pdb()
+        links = {name: getattr(self, name) for name in ("log", "profile_dir", "session", "user_ns")}
+        app.kernel = self.kernel_class.instance(**links, parent=self)
+        app.init_shell()
+        app.init_gui_pylab()
+        app.init_extensions()
+        app.init_code()
         logging.getLogger(self.log.name).setLevel(logging.ERROR)  # or records are made for nobody
-        return self.kernel.shell
+        return app.kernel.shell
 
     def initialize(self, argv: Any = None) -> None:
         """Connect what `make_shell` has made, in the order in which ipykernel does it."""
+        app: Any = self
         Configured.initialize(self, argv)
-        self.init_connection_file()
-        self.init_sockets()  # type: ignore[no-untyped-call]  # ipykernel's
-        self.log_connection_info()
-        self.init_io()  # type: ignore[no-untyped-call]  # ipykernel's
-        self.init_signal()  # type: ignore[no-untyped-call]  # ipykernel's
-        self.init_kernel()  # type: ignore[no-untyped-call]  # ipykernel's
-        self.init_path()
+        app.init_connection_file()
+        app.init_sockets()
+        app.log_connection_info()
+        app.init_io()
+        app.init_signal()
+        app.init_kernel()
+        app.init_path()
         sys.stdout.flush()
         sys.stderr.flush()
 
