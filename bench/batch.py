@@ -60,11 +60,19 @@ def train(steps, seed=0, hidden=20):
     return errors
 """
 TEST = "assert abs(predict(np.array([1.0, 2.0]), np.array([3.0]))[0] - 7.0) < 1e-9"
-OTTER_TEST = """
-OK_FORMAT = True
-test = {"name": "q1", "points": 1, "suites": [{"type": "doctest", "scored": True, "setup": "",
-        "teardown": "", "cases": [{"code": ">>> bool(abs(predict(np.array([1.0, 2.0]), np.array([3.0]))[0] - 7) < 1e-9)\\nTrue"}]}]}
-"""
+NBGRADER_TEST = {
+    "grade": True,
+    "grade_id": "test",
+    "locked": True,
+    "points": 1,
+    "schema_version": 3,
+    "solution": False,
+    "task": False,
+    "cell_type": "code",
+}
+QUESTION = ">>> bool(abs(predict(np.array([1.0, 2.0]), np.array([3.0]))[0] - 7) < 1e-9)\nTrue"
+SUITE = {"type": "doctest", "scored": True, "setup": "", "teardown": ""}
+OTTER_TEST = {"name": "q1", "points": 1, "suites": [{**SUITE, "cases": [{"code": QUESTION}]}]}
 
 
 # ------------------------------------------------------------------------------- notebooks
@@ -92,14 +100,9 @@ def notebook(steps: int, number: int, *, plots: bool) -> nbformat.NotebookNode:
         TEST,
     ]
     made = [nbformat.v4.new_code_cell(cell, id=f"c{i}") for i, cell in enumerate(cells)]  # type: ignore[no-untyped-call]  # nbformat's
-    made[-1]["metadata"]["nbgrader"] = {
-        **{"grade": True, "grade_id": "test", "locked": True, "points": 1},
-        **{"schema_version": 3, "solution": False, "task": False, "cell_type": "code"},
-    }
+    made[-1]["metadata"]["nbgrader"] = NBGRADER_TEST
     written: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=made)  # type: ignore[no-untyped-call]  # nbformat's
-    written["metadata"]["kernelspec"] = {
-        **{"name": "python3", "display_name": "Python 3", "language": "python"}
-    }
+    written["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     return written
 
 
@@ -211,7 +214,8 @@ def by_otter(tools: Path) -> Kind:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             (folder / "tests").mkdir()
-            (folder / "tests" / "q1.py").write_text(OTTER_TEST, encoding="utf-8")
+            test = f"OK_FORMAT = True\ntest = {OTTER_TEST!r}\n"
+            (folder / "tests" / "q1.py").write_text(test, encoding="utf-8")
             autograder = folder / "autograder.zip"
             generate = [otter, "generate", "-t", "tests", "-o", str(autograder)]
             timed([*generate, "--no-environment", "--no-requirements"], folder, environment)
