@@ -41,12 +41,15 @@ INSTALL = re.compile(
 )
 
 
-def install(shell: Any, harness: str) -> None:
+def install(shell: Any, harness: str) -> dict[str, Any]:
     """Do what need not wait for a notebook: a warm kernel's shell is prepared before its fork.
 
     Args:
         shell: IPython's.
         harness: the text of grader.inside.harness.
+
+    Returns:
+        The harness's names.
     """
     skip_installs(shell)
     calm_magics(shell)
@@ -55,6 +58,7 @@ def install(shell: Any, harness: str) -> None:
     shell.register_magic_function(beginning(shell), "cell", "grader_begin")
     shell.register_magic_function(asking(shell, scope), "cell", "grader_ask")
     shell.register_magic_function(defining(shell), "cell", "grader_define")
+    return scope
 
 
 def beginning(shell: Any) -> Callable[[str, str], None]:
@@ -74,6 +78,16 @@ def beginning(shell: Any) -> Callable[[str, str], None]:
         queue_more(shell.kernel)
 
     return grader_begin
+
+
+def practise(harness: Mapping[str, Any], times: int) -> None:
+    """Answer a question of no meaning, so often that Python has adapted itself to the harness."""
+    source = (
+        "def nothing(names, rng):\n    return [1, 1.0, 'x', {'x': names.x}, rng.uniform(size=2)]"
+    )
+    for _ in range(times):
+        for names in ({"x": np.zeros(2)}, {}):
+            harness["answer"](source, "nothing", 0, harness["Names"](names))
 
 
 # ------------------------------------------------------------------------------- network

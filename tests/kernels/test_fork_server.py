@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,7 +99,41 @@ open("data/deep/a.csv", "w").write("changed"); open("new", "w").close()
     assert not (tmp_path / "new").exists()
 
 
-def test_thirty_kernels_leave_nothing(own: ForkServer, tmp_path: Path) -> None:
+def test_a_shell_that_the_server_made_is_at_home_in_its_kernel(
+    own: ForkServer, tmp_path: Path
+) -> None:
+    """Nothing of where and as what it was made is left in it, and nothing of what it practised."""
+    code = """
+import tempfile
+shell = get_ipython()
+answer = {
+    "folders": [shell.ipython_dir, shell.profile_dir.startup_dir, tempfile.gettempdir()],
+    "there": [str(folder) for folder in _dh] + [shell.starting_dir, shell.home_dir],
+    "ran": [shell.execution_count, len(Out), In[1:], shell.last_execution_result, sorted(_oh)],
+    "ids": [shell.kernel.session.session, shell.kernel.session.message_count < 20],
+}
+"""
+
+    async def start() -> list[Any]:
+        both = []
+        for _ in range(2):
+            async with WarmKernels(own).start(tmp_path, LIMITS) as kernel:
+                both.append(await said(kernel, code))
+        return both
+
+    first, second = asyncio.run(start())
+    temporary = first["folders"][2]
+    assert [f"{temporary}/.ipython", f"{temporary}/.ipython/profile/startup", temporary] == (
+        first["folders"]
+    )
+    assert own.folder.name not in str(first)
+    assert ["/notebook"] * 3 == first["there"]
+    assert [1, 0, [], None, []] == first["ran"]
+    assert first["ids"][0] != second["ids"][0]
+    assert first["ids"][1]
+
+
+def test_sixty_kernels_leave_nothing(own: ForkServer, tmp_path: Path) -> None:
     """No process, descriptor, mount, socket or folder; two at a time."""
 
     def state() -> tuple[object, ...]:
@@ -119,7 +154,7 @@ def test_thirty_kernels_leave_nothing(own: ForkServer, tmp_path: Path) -> None:
 
     asyncio.run(both(1))  # zmq keeps what it opened for its first context
     before = state()
-    asyncio.run(both(15))
+    asyncio.run(both(30))
     assert before == state()
     assert 1 == own.starts
 

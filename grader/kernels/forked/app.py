@@ -223,12 +223,12 @@ def prepare(prelude: str, harness: str) -> None:
     """Make the shell of every kernel, and run the prelude in it.
 
     Args:
-        prelude: text that defines `install(shell, harness)`.
+        prelude: text that defines `install(shell, harness)` and `practise(what it returns, times)`.
     """
     shell = ForkedApp.instance().make_shell()
     scope: dict[str, Any] = {"__name__": "grader_prelude"}
     exec(compile(prelude, "<grader prelude>", "exec"), scope)  # noqa: S102  the grader's own text
-    scope["install"](shell, harness)
+    scope["practise"](scope["install"](shell, harness), PRACTICE)
     practise(shell.kernel)
 
 
