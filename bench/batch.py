@@ -192,8 +192,9 @@ def by_nbgrader(tools: Path) -> Kind:
             shutil.copy(paths[0], source)
             for path in paths:
                 shutil.copy(path, submitted(course, path))
-            timed([nbgrader, "generate_assignment", "a0"], course, os.environ)
-            taken = timed([nbgrader, "autograde", "a0"], course, os.environ)
+            environment = with_programs_of(tools)
+            timed([nbgrader, "generate_assignment", "a0"], course, environment)
+            taken = timed([nbgrader, "autograde", "a0"], course, environment)
             graded = list(course.glob("autograded/*/a0/a0.ipynb"))
             if len(graded) != len(paths):
                 raise RuntimeError(f"nbgrader graded {len(graded)} of {len(paths)}.")
@@ -209,8 +210,7 @@ def submitted(course: Path, path: Path) -> Path:
 def by_otter(tools: Path) -> Kind:
     def run(paths: Sequence[Path]) -> float:
         otter = str(tools / "bin" / "otter")
-        # It looks for programs by name, in its own environment first.
-        environment = {**os.environ, "PATH": f"{tools / 'bin'}:{os.environ['PATH']}"}
+        environment = with_programs_of(tools)
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             (folder / "tests").mkdir()
@@ -231,6 +231,11 @@ def by_otter(tools: Path) -> Kind:
             return taken
 
     return run
+
+
+def with_programs_of(tools: Path) -> dict[str, str]:
+    """Return an environment in which programs installed there are found by name."""
+    return {**os.environ, "PATH": f"{tools / 'bin'}:{os.environ['PATH']}"}
 
 
 def timed(command: list[str], folder: Path, environment: Mapping[str, str]) -> float:

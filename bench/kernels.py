@@ -1,6 +1,6 @@
 """What a kernel costs: time from the wish for it to its first cell's end, CPU, memory, and leaks.
 
-    python -m bench.kernels [--rounds 15] [--kernels 500]
+    python -m bench.kernels [--rounds 7] [--kernels 500]
 
 All kinds take turns within one run, so that ratios are of like with like. Prints Markdown tables,
 with medians and quartiles. CPU is that of the grader, the fork server, the kernel and all that it
@@ -49,7 +49,7 @@ CELLS = (
 )
 MILLISECONDS = 1000.0
 LIVE = 10  # kernels at the same time, to see what another one costs
-AT_A_TIME = 5  # notebooks one after the other, whose CPU is counted together
+AT_A_TIME = 3  # notebooks one after the other, whose CPU is counted together
 
 STOCK = "stock nbclient and ipykernel"
 OFF = "grader, stock kernels (`--isolation off`)"
@@ -304,7 +304,7 @@ async def bench(rounds: int, kernels: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--kernels", type=int, default=500, help="in a row, to see what is left")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
