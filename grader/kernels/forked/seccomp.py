@@ -75,6 +75,7 @@ OF_THREADS = {
 }  # fmt: skip
 # The way to a socket that has a name; another is a kind whose messages can be addressed.
 CONNECT = {"connect": (42, 203)}
+SEEN = {"pidfd_open": (434, 434)}  # another process
 ASKED = {"clone": (56, 220), "socket": (41, 198), "socketpair": (53, 199)}
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW… flag of clone
@@ -159,6 +160,7 @@ def _tables(reach: Reach) -> Iterator[tuple[Table, int]]:
     yield DENIED, errno.EPERM
     if reach.alone:
         yield CONNECT, errno.EACCES
+        yield SEEN, errno.ENOSYS
         yield OF_THREADS, 0  # said to be done, and not done
     if reach.owner:
         yield OF_OWNERS, errno.EPERM

@@ -307,10 +307,10 @@ class Server:
         Args:
             count: whether to count what it has stored as well.
         """
-        if memory.used(family.members, inmate.memory_bytes) > inmate.memory_bytes:
-            return TOO_MUCH_MEMORY
         if self.cage.overcrowded(family.threads):
             return TOO_MANY_PROCESSES
+        if memory.used(family.members, inmate.memory_bytes) > inmate.memory_bytes:
+            return TOO_MUCH_MEMORY
         if count and self.cage.overfull(inmate, family.members):
             return TOO_MUCH_STORAGE
         return ""

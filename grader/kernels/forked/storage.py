@@ -74,9 +74,9 @@ def _entered(name: str, folder: int) -> int:
 
 def _open_files(process: int) -> Iterator[int]:
     """Yield the sizes of files that a process has open and that are nowhere in a folder."""
-    with _not_if_ended():
+    with _not_if_ended(process):
         for name in os.listdir(f"/proc/{process}/fd"):
-            with _not_if_ended():
+            with _not_if_ended(process):
                 seen = os.stat(f"/proc/{process}/fd/{name}")
                 if stat.S_ISREG(seen.st_mode) and seen.st_nlink == 0:
                     yield seen.st_blocks * BLOCK
@@ -84,7 +84,7 @@ def _open_files(process: int) -> Iterator[int]:
 
 def _mapped_files(process: int) -> Iterator[int]:
     """Yield the sizes of mapped parts of such files, which need not be open any more."""
-    with _not_if_ended(), open(f"/proc/{process}/maps", "rb") as stream:
+    with _not_if_ended(process), open(f"/proc/{process}/maps", "rb") as stream:
         for line in stream:
             if line.endswith(b" (deleted)\n"):
                 span, _rights, _offset, _device, _inode, path = line.split(maxsplit=5)
@@ -94,14 +94,24 @@ def _mapped_files(process: int) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _not_if_ended() -> Iterator[None]:
+def _not_if_ended(process: int) -> Iterator[None]:
     """Pass over a process or file that is gone; TooMuch for one that lets nobody look into it."""
     try:
         yield
     except PermissionError as error:
-        raise TooMuch from error
+        if not _is_ending(process):
+            raise TooMuch from error
     except (FileNotFoundError, ProcessLookupError):
         return
+
+
+def _is_ending(process: int) -> bool:
+    """Say whether a process has no memory any more: what is left of it then belongs to root."""
+    try:
+        with open(f"/proc/{process}/statm", "rb") as stream:
+            return int(stream.read().split()[0]) == 0
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def remove(folder: str) -> None:
