@@ -103,7 +103,8 @@ def layers(server: ForkServer) -> list[Layer]:
     report = _started(server)
     if isinstance(report, str):
         return [Layer(name, active=False, reason=report) for name in (*ALWAYS, *OPTIONAL)]
-    wanted = (*ALWAYS, IDENTITY if IDENTITY in report.layers else USER, *OPTIONAL)
+    identity = IDENTITY if IDENTITY in {*report.layers, *report.missing} else USER
+    wanted = (*ALWAYS, identity, *OPTIONAL)
     instead = BARE if PROCESSES in report.missing else ()
     return [
         Layer(name, name in report.layers, report.missing.get(name, ""))

@@ -38,8 +38,8 @@ class Attack:
 
     cells: tuple[str, ...]
     sign: str = "TRIED"
-    seconds: float = 120.0
-    probe_seconds: float = 60.0
+    seconds: float = 30.0
+    probe_seconds: float = 30.0
     open_in: Mapping[Mode, str] = field(default_factory=dict)
     hole: str = ""
     name: str = "Mallory"

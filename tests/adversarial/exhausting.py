@@ -307,7 +307,8 @@ def double(x):
             pass
     os._exit(0)
 print('TRIED')
-"""
+""",
+        probe_seconds=SHORT,
     ),
     "nested 100,000 deep": attack(
         "def double(x):\n    value = []\n    for _ in range(100_000): value = [value]\n    return value\n"
@@ -318,6 +319,7 @@ print('TRIED')
     ),
     "of a list without end": attack(
         "class Endless(list):\n    def __iter__(self):\n        while True: yield 1\n"
-        "def double(x): return Endless()\nprint('TRIED')"
+        "def double(x): return Endless()\nprint('TRIED')",
+        probe_seconds=SHORT,
     ),
 }

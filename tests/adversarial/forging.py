@@ -161,6 +161,7 @@ os.wait()
 print("TRIED")
 """,
         seconds=SHORT,
+        sign="Cell 2 ",  # was stopped, or closed the way of all output
     ),
     "a hook answers after each cell": attack(
         SEND,

@@ -67,7 +67,7 @@ SECRETS = {
     ),
     "the names in a folder": tries(
         "os.listdir(os.path.dirname(TARGETS['store']))",
-        "os.listdir('/')",
+        "'home' in os.listdir('/')",
         "os.listdir('/tmp') and 'grader' in str(os.listdir('/tmp'))",
         "call(254, call(294, 0), os.path.dirname(TARGETS['store']).encode(), 2)",
     ),

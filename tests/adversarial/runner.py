@@ -230,7 +230,7 @@ class Grading:
 
     async def all(self, attacks: Mapping[str, Attack]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        ends = sorted(attacks.items(), key=lambda named: named[1].seconds == Attack.seconds)
+        ends = sorted(attacks.items(), key=lambda named: named[1].seconds + named[1].probe_seconds)
         waiting = iter([(n, a) for n, a in ends if not a.alone])  # those that wait begin first
 
         async def work() -> None:

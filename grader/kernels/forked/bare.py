@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from grader.kernels.forked import cage, landlock, limits, linux, root, seccomp, storage
-from grader.kernels.forked.layers import BARE, IDENTITY, NEED_NAMESPACES, USER
+from grader.kernels.forked.layers import BARE, IDENTITY, LANDLOCK, NEED_NAMESPACES, SECCOMP, USER
 
 FOLDERS = "kernels"  # in the grader's own folder: one for each kernel, with these in it
 WORK, TEMPORARY = "work", "tmp"
@@ -46,8 +46,9 @@ class Bare(cage.Cage):
     terminals = False  # those that there are belong to others
 
     def __init__(self, config: dict[str, Any], why: str) -> None:
-        for test in (landlock.check, seccomp.check):
-            test()
+        tests = {LANDLOCK: landlock.check, SECCOMP: seccomp.check}
+        for layer, reason in cage.tried(tests, config["refused"]).items():
+            raise OSError(f"{why}, and there is no {layer} ({reason})")
         self.base = os.path.join(config["folder"], FOLDERS)
         os.mkdir(self.base, 0o700)
         self.name = secrets.token_hex(8)  # of kernels' folders: nobody can guess another's

@@ -46,6 +46,7 @@ from grader.kernels.forked.channels import CHANNELS
 
 WATCH_SECONDS = 0.1
 RARELY = 10  # times as long as a look took, to the next one
+PATIENCE_SECONDS = 10.0  # for a kernel's first process to end and remove everything
 LARGEST_REQUEST = 1 << 16
 DESCRIPTORS = 2 + len(CHANNELS)
 FOLDERS = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME")
@@ -127,6 +128,7 @@ def _fork_from_guard(
     child = os.fork()
     if child:
         _guard(control, child, config, own)
+    linux.adopt_orphans()
     linux.die_with_parent(signal.SIGKILL)
 
 
@@ -141,9 +143,7 @@ def _guard(
     watched.register(os.pidfd_open(server), select.POLLIN)
     watched.poll()
     os.kill(server, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        while True:  # kernels' first processes, which are on their way out, are now its children
-            os.wait()
+    _wait_for_all()
     with contextlib.suppress(OSError):
         storage.remove(os.path.join(folder, bare.FOLDERS))
     if own is not None:
@@ -154,6 +154,22 @@ def _guard(
                 shutil.rmtree(staged, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
+
+
+def _wait_for_all() -> None:
+    """Wait for the server and for what it leaves: first processes, which are on their way out.
+
+    What does not go by itself (a first process was killed, say) is helped on.
+    """
+    patience = time.monotonic() + PATIENCE_SECONDS
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+            time.sleep(0.002)
+            if time.monotonic() > patience:
+                for stray in memory.strays(os.getpid(), ()):
+                    os.kill(stray, signal.SIGKILL)
 
 
 def _is_hung_up(control: socket.socket) -> bool:
@@ -270,7 +286,7 @@ class Server:
             if pid in self.children:  # or else it was a stray
                 self._end(self.children.pop(pid), os.waitstatus_to_exitcode(status))
             for stray in memory.strays(os.getpid(), self.children):
-                os.kill(stray, signal.SIGKILL)  # the kernel's first process was killed
+                os.kill(stray, signal.SIGKILL)  # its first process was killed
 
     def _end(self, child: Child, code: int) -> None:
         while child.report >= 0:
