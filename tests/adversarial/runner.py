@@ -44,7 +44,7 @@ from tests.execution.scenarios import code, descendants, notebook
 SECRET = "GRADER_SECRET_OF_TEST"  # noqa: S105  a variable's name
 ORDINARY_ID = 64_001
 MS_MOVE = 8192
-AT_ONCE = 4
+AT_ONCE = 6
 LATER_SECONDS = 0.5
 PATIENCE_SECONDS = 900.0  # nothing waits for it: a machine may be very busy
 LIMITS = Limits(
