@@ -255,7 +255,7 @@ def test_a_family_holds_those_who_lost_their_parent_and_not_who_ended() -> None:
 
 def test_what_is_tried_in_a_fork_says_why_it_failed() -> None:
     cage.in_fork(lambda: None)
-    with pytest.raises(OSError, match="division by zero"):
+    with pytest.raises(OSError, match="by zero"):
         cage.in_fork(lambda: os.kill(1 // 0, 0))
     with pytest.raises(OSError, match="ended at once"):
         cage.in_fork(lambda: os.kill(os.getpid(), 9))
