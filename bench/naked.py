@@ -11,37 +11,54 @@ from typing import Any
 from grader.kernels.server import ForkServer
 
 NAKED = """
-import os, shutil
-from grader.kernels.forked import cage, linux, root, serve
+import contextlib, os, shutil
+from grader.kernels.forked import bare, cage, serve
 
 
-def own_processes(control, config):
-    child = os.fork()
-    if child:
-        serve._guard(control, child, config)
-    linux.die_with_parent(9)
-    return True
+class Naked(cage.Cage):
+    def __init__(self, config, why):
+        super().__init__(frozenset(), {}, False)
+        self.base = os.path.join(config["folder"], "naked")
+        self.empty = os.path.join(self.base, "empty")
+        os.makedirs(self.empty)
+
+    def inmate(self, number, staged, memory_bytes):
+        folder = f"{self.base}/{number}"
+        return cage.Inmate(number, staged, memory_bytes, f"{folder}/work", f"{folder}/tmp")
+
+    def fork(self):
+        return os.fork()
+
+    def end(self, pid):
+        os.kill(pid, 9)
+
+    def forget(self, inmate):
+        shutil.rmtree(os.path.dirname(inmate.work), ignore_errors=True)
+
+    def overfull(self, inmate, members):
+        return False
+
+    def overcrowded(self, count):
+        return False
+
+    def looking(self, inmate):
+        return contextlib.nullcontext()
+
+    def enclose(self, inmate):
+        for path in (inmate.work, inmate.temporary):
+            os.makedirs(path)
+        cage.copy_tree(inmate.staged, inmate.work, os.getuid(), os.getgid())
+
+    def enclose_kernel(self, inmate):
+        os.chdir(inmate.work)
+
+    def end_the_rest(self, inmate):
+        pass
 
 
-def enter_root(config, *, own_ids):
-    root.WORK, temporary = config["folder"] + "/work", config["folder"] + "/tmp"
-    for folder in (root.WORK, temporary):
-        os.mkdir(folder)
-    return cage.Cage(frozenset(), temporary, own_ids)
-
-
-def shut_in(held, staged, *, memory_bytes, number):
-    for folder in (root.WORK, held.temporary):
-        shutil.rmtree(folder)
-        os.mkdir(folder)
-    cage.copy_tree(staged, root.WORK, os.getuid(), os.getgid())
-    os.chdir(root.WORK)
-    return []
-
-
-serve._own_processes, serve._enter_root, cage.shut_in = own_processes, enter_root, shut_in
-serve._optional = lambda refused: (set(), {})
-serve.Server._fork_namespace = lambda self: os.fork()
+serve._refusal = lambda config: "none of it is asked for"
+serve._groups = lambda config: (None, "")
+bare.Bare = Naked
 main = serve.main
 """
 

@@ -9,10 +9,16 @@ from grader.execution.definitions import definitions
 from grader.execution.exchange import Ended, define
 from grader.execution.guarded import GuardedClient, megabytes
 from grader.execution.notebook import Notebook
+from grader.kernels.forked.limits import PROCESSES, STORAGE_BYTES, STORED_FILES
 from grader.kernels.kernel import Kernel
 from grader.model import CellOutcome, CellRun, Limits, RunOutcome
 
 STOPPED = frozenset({CellOutcome.TIMEOUT, CellOutcome.FLOODED})
+EXCESS = {  # what a kernel was ended for, as the rest of a sentence
+    "memory": "{memory} of memory",
+    "storage": f"{STORAGE_BYTES >> 20} MB or {STORED_FILES:,} files of storage",
+    "processes": f"{PROCESSES} processes",
+}
 
 
 @dataclass(slots=True)
@@ -68,9 +74,10 @@ async def run_cells(kernel: Kernel, notebook: Notebook, limits: Limits, record: 
     all the same, so that slow experiments cost nobody the code that stands behind them.
     """
     await _run_cells(kernel, notebook, limits, record)
-    if record.died and kernel.why_ended == "memory":
+    if record.died and kernel.why_ended in EXCESS:
         size = f"{round(limits.memory_bytes / (1 << 30), 1):g} GB"
-        record.lost = f"The notebook used more than {size} of memory{record.last_cell}"
+        used = EXCESS[kernel.why_ended].format(memory=size)
+        record.lost = f"The notebook used more than {used}{record.last_cell}"
 
 
 async def _run_cells(kernel: Kernel, notebook: Notebook, limits: Limits, record: CellsRun) -> None:

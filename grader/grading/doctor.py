@@ -16,7 +16,7 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.grading.batch import Exam
-from grader.kernels.isolation import layers
+from grader.kernels.isolation import Layer, layers
 from grader.kernels.server import ForkServer
 from grader.kernels.stock import StockKernels
 from grader.kernels.warm import WarmKernels
@@ -94,8 +94,17 @@ def _kernels() -> Iterator[Finding]:
         warm = any(layer.active for layer in found)
         yield _kernel(WarmKernels(server) if warm else StockKernels())
         for layer in found:
-            seen = "active" if layer.active else f"not active: {layer.reason}"
-            yield Finding(f"isolation: {layer.name}", layer.active, seen, layer.mend)
+            yield _layer(layer)
+
+
+def _layer(layer: Layer) -> Finding:
+    what = f"isolation: {layer.name}"
+    if layer.active:
+        return Finding(what, True, "active")
+    seen = f"not active: {layer.reason}"
+    if layer.needed:
+        return Finding(what, False, seen, layer.mend)
+    return Finding(what, True, f"{seen}. {layer.mend}")
 
 
 def _kernel(kernels: WarmKernels | StockKernels) -> Finding:

@@ -12,12 +12,11 @@ from pathlib import Path
 from grader.errors import KernelError, UsageError
 from grader.kernels.forked.layers import (
     ALWAYS,
-    FILES,
-    HOST_NAME,
+    BARE,
+    EXTRA,
+    GROUP,
     IDENTITY,
-    IPC,
     LANDLOCK,
-    NETWORK,
     OPTIONAL,
     PROCESSES,
     SECCOMP,
@@ -33,9 +32,12 @@ NAMESPACES = (
     "--security-opt seccomp=unconfined."
 )
 MENDS = {
-    **dict.fromkeys((PROCESSES, FILES, NETWORK, IPC, HOST_NAME, IDENTITY, USER), NAMESPACES),
     LANDLOCK: "Use a Linux of 5.13 or later with `landlock` in /sys/kernel/security/lsm.",
     SECCOMP: "Use Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER.",
+    GROUP: (
+        "Not needed: other layers keep these limits too. To have the system keep them, begin the "
+        "grader with `systemd-run --user --pty -p Delegate=yes -p DelegateSubgroup=main`."
+    ),
 }
 
 
@@ -54,6 +56,11 @@ class Layer:
     name: str
     active: bool
     reason: str = ""
+
+    @property
+    def needed(self) -> bool:
+        """Say whether isolation is less without it."""
+        return self.name not in EXTRA
 
     @property
     def mend(self) -> str:
@@ -96,11 +103,18 @@ def layers(server: ForkServer) -> list[Layer]:
     report = _started(server)
     if isinstance(report, str):
         return [Layer(name, active=False, reason=report) for name in (*ALWAYS, *OPTIONAL)]
-    identity = IDENTITY if IDENTITY in report.layers else USER
+    identity = IDENTITY if IDENTITY in {*report.layers, *report.missing} else USER
+    wanted = (*ALWAYS, identity, *OPTIONAL)
+    instead = BARE if PROCESSES in report.missing else ()
     return [
         Layer(name, name in report.layers, report.missing.get(name, ""))
-        for name in (*ALWAYS, identity, *OPTIONAL)
+        for name in dict.fromkeys((*wanted, *instead, *EXTRA))
     ]
+
+
+def lacking(report: Report) -> Mapping[str, str]:
+    """Return the layers that isolation asks for and that are missing, and why."""
+    return {name: why for name, why in report.missing.items() if name not in EXTRA}
 
 
 def _started(server: ForkServer) -> Report | str:
@@ -115,10 +129,17 @@ def _started(server: ForkServer) -> Report | str:
 
 def _missing(server: ForkServer) -> str:
     """Return the layers that are missing, and why, as the end of a sentence."""
-    gone = [layer for layer in layers(server) if not layer.active]
-    reasons = dict.fromkeys(layer.reason for layer in gone)
-    names = ", ".join(layer.name for layer in gone)
-    return f"these layers are missing: {names} ({'; '.join(reasons)})"
+    gone = {layer.name: layer.reason for layer in layers(server) if not layer.active}
+    return f"these layers are missing: {_listed(gone)}"
+
+
+def _listed(missing: Mapping[str, str]) -> str:
+    """Return names of layers and, once for all that have it, each reason."""
+    names: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        if name not in EXTRA:
+            names.setdefault(why, []).append(name)
+    return "; ".join(f"{', '.join(of)} ({why})" for why, of in names.items())
 
 
 def _runs(server: ForkServer) -> bool:
@@ -133,8 +154,9 @@ def _insufficient(server: ForkServer) -> str:
             f"Notebooks cannot be isolated here ({report}), so they can do what you can: run only "
             "those that you trust, or see `grader doctor`."
         )
-    missing: Mapping[str, str] = report.missing
-    if missing:
-        names = "; ".join(f"{name}: {why}" for name, why in missing.items())
-        return f"Notebooks are not fully isolated here (missing {names}): see `grader doctor`."
+    if missing := lacking(report):
+        return (
+            f"Notebooks are not fully isolated here (missing {_listed(missing)}): see "
+            "`grader doctor`."
+        )
     return ""

@@ -56,7 +56,10 @@ module.main(control, config)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a server says of itself: the layers that hold its kernels, and why not others."""
+    """What a server says of itself: the layers that hold its kernels, and why not others.
+
+    Layers of `forked.layers.EXTRA` may be missing without there being less isolation.
+    """
 
     layers: tuple[str, ...]
     missing: Mapping[str, str]

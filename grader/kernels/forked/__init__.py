@@ -8,8 +8,8 @@ standard library, Jupyter and one another; `serve` is where it starts.
 from importlib.resources import files
 
 MODULES = (
-    *("channels", "layers", "linux", "root", "limits", "landlock", "seccomp", "cage", "memory"),
-    *("app", "serve"),
+    *("channels", "layers", "linux", "root", "limits", "landlock", "seccomp", "memory", "storage"),
+    *("groups", "cage", "namespaced", "bare", "app", "serve"),
 )
 
 

@@ -9,13 +9,17 @@ debugger, and `stdin` and `control` lead nowhere, for the grader uses neither.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 import importlib
 import logging
 import os
+import socket
+import struct
+import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +33,6 @@ from IPython.core.application import BaseIPythonApplication
 from IPython.utils.path import get_home_dir
 from jupyter_client.session import new_id
 from traitlets import Type
-from zmq.eventloop.zmqstream import ZMQStream
 
 from grader.kernels.forked.channels import CHANNELS, PORTS
 
@@ -42,6 +45,10 @@ PRELOADED = (
 )
 # These take hold of the shell that is there when they are imported.
 NEVER_PRELOADED = ("__main__", "debugpy", "_pydev", "pydevd", "matplotlib_inline", "grader")
+FORK_SECONDS = 1.0  # for a fork to be rid of what it prints
+CHUNK = 1 << 16
+LENGTH = struct.Struct(">Q")
+SIGNALLED = 128  # a shell adds it to the signal that ended a command
 TYPICAL = """
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
 plt.plot([1, 2], [3, 4], label='a'); plt.legend(); plt.title('t'); plt.show()
@@ -51,25 +58,102 @@ pd.Series(np.random.randn(10)).rolling(3).mean()
 """
 
 
-class UnixPipeThread(IOPubThread):
-    """Takes what forks of the kernel print over a unix socket: here is no loopback interface."""
+class PipeThread(IOPubThread):
+    """Takes what forks of the kernel print over sockets that they inherit: none is connected.
+
+    A fork sends one end of a pair of its own, and its message over the other.
+    """
 
     def _setup_pipe_in(self) -> None:
         self._pipe_uuid = os.urandom(16)
-        folder = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  this kernel's own
-        self._pipe_address = f"ipc://{folder}/.print-{self._pipe_uuid.hex()}"
-        socket = self.socket.context.socket(zmq.PULL)
-        socket.linger = 0
-        socket.bind(self._pipe_address)
-        self._pipe_in = ZMQStream(socket, self.io_loop)
-        self._pipe_in.on_recv(self._handle_pipe_msg)
+        self._inlet, self._outlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._outlet.settimeout(FORK_SECONDS)
+        self._inlet.setblocking(False)
+        self.io_loop.add_handler(self._inlet.fileno(), self._take_end, self.io_loop.READ)
 
     def _setup_pipe_out(self) -> tuple[Any, Any]:
-        context: zmq.Context[Any] = zmq.Context()
-        socket = context.socket(zmq.PUSH)
-        socket.linger = 1000
-        socket.connect(self._pipe_address)
-        return context, socket
+        end = ForkEnd(self._outlet)
+        return end, end  # a context, as it were, and its socket
+
+    def _take_end(self, _descriptor: int, _events: int) -> None:
+        """Begin to read what a fork prints."""
+        with contextlib.suppress(OSError):
+            _, (descriptor, *_), _, _ = socket.recv_fds(self._inlet, 1, 1)
+            end, chunks = socket.socket(fileno=descriptor), list[bytes]()
+            end.setblocking(False)
+            self.io_loop.add_handler(
+                descriptor, lambda *_: self._read_on(end, chunks), self.io_loop.READ
+            )
+
+    def _read_on(self, end: socket.socket, chunks: list[bytes]) -> None:
+        try:
+            chunks.append(end.recv(CHUNK))
+        except BlockingIOError:
+            return
+        except OSError:
+            chunks.append(b"")
+        if not chunks[-1]:
+            self.io_loop.remove_handler(end.fileno())
+            end.close()
+            self._handle_pipe_msg(parted(b"".join(chunks)))  # type: ignore[no-untyped-call]  # ipykernel's
+
+
+class ForkEnd:
+    """What a fork of the kernel sends its messages by, as ipykernel uses a zmq socket there."""
+
+    def __init__(self, outlet: socket.socket) -> None:
+        self.outlet = outlet
+
+    def send_multipart(self, frames: Sequence[Any], *_: object, **__: object) -> None:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(FORK_SECONDS)
+        with ours, contextlib.suppress(OSError):  # nobody listens any more
+            with theirs:
+                socket.send_fds(self.outlet, [b"."], [theirs.fileno()])
+            for frame in map(bytes, frames):
+                ours.sendall(LENGTH.pack(len(frame)) + frame)
+
+    def close(self) -> None:
+        """Leave the outlet open: it is there for the next message."""
+
+    term = close
+
+
+def parted(text: bytes) -> list[bytes]:
+    """Return the frames of a message, each of which has its length before it."""
+    frames, at = [], 0
+    while at < len(text):
+        (length,) = LENGTH.unpack_from(text, at)
+        at += LENGTH.size
+        frames.append(text[at : at + length])
+        at += length
+    return frames
+
+
+def use_pipes() -> None:
+    """Run `!command` on a pipe, not in a terminal: IPython has no setting for it."""
+    for name in ("IPython.utils.process", "IPython.core.interactiveshell", "ipykernel.zmqshell"):
+        setattr(importlib.import_module(name), "system", run_on_pipe)  # noqa: B010  found by its name
+
+
+def run_on_pipe(command: str) -> int:
+    """Run a command in a shell, print what it prints, and return its code; -n after signal n."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with subprocess.Popen(  # noqa: S603  the student's own command, in the student's own process
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdout is not None  # noqa: S101  it was asked for
+        try:
+            while chunk := os.read(process.stdout.fileno(), CHUNK):
+                sys.stdout.write(decoder.decode(chunk))
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            process.kill()
+    code = process.returncode
+    return code if code <= SIGNALLED else SIGNALLED - code
 
 
 class OutStream(ipykernel.iostream.OutStream):
@@ -212,7 +296,7 @@ class ForkedApp(IPKernelApp, Configured):
 def preload() -> None:
     """Import what notebooks import."""
     # There is no setting for these.
-    setattr(ipykernel.kernelapp, "IOPubThread", UnixPipeThread)  # noqa: B010  mypy sees no such name
+    setattr(ipykernel.kernelapp, "IOPubThread", PipeThread)  # noqa: B010  mypy sees no such name
     ipykernel.iostream.OutStream = OutStream  # type: ignore[misc]  # as is the purpose
     for name in PRELOADED:
         importlib.import_module(name)

@@ -1,8 +1,8 @@
-"""Shut a forked process in, layer by layer, before any of a student's code is there.
+"""What shuts kernels in: one interface, and what is the same however it is done.
 
-Every function is one step that the process takes itself; `shut_in` takes all of them in the one
-order that works and says which layers hold. A layer that the server promised and that fails here
-raises OSError: the kernel then does not start, rather than start with less.
+There are two kinds. With namespaces of its own (`namespaced`) a kernel has a machine to itself, in
+which there is nothing. Without (`bare`), where a system refuses them, it is among other processes
+and files and may not touch any. The server takes one of them, at its beginning.
 """
 
 from __future__ import annotations
@@ -10,94 +10,136 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Mapping
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from grader.kernels.forked import landlock, limits, linux, root, seccomp
-from grader.kernels.forked.layers import (
-    CAPABILITIES,
-    FILES,
-    HOST_NAME,
-    IDENTITY,
-    IPC,
-    LANDLOCK,
-    LIMITS,
-    MEMORY,
-    NETWORK,
-    PRIVILEGES,
-    PROCESSES,
-    SECCOMP,
-    STORAGE,
-    USER,
-)
-
-PER_KERNEL = {NETWORK: linux.NEW_NET, IPC: linux.NEW_IPC, HOST_NAME: linux.NEW_UTS}
-STORAGE_BYTES, STORED_FILES = 512 << 20, 20_000
 FIRST_ID, IDS = 200_000, 50_000  # user ids of students' processes where the server is root
-WRITABLE_DEVICES = (*(f"/dev/{name}" for name in root.DEVICES), root.TERMINALS)
 
 
 @dataclass(frozen=True)
-class Cage:
-    """How the kernels of this server are shut in."""
-
-    layers: frozenset[str]  # that work here
-    temporary: str
-    own_ids: bool  # whether there is an id for each kernel, which needs root
-
-
-def shut_in(cage: Cage, staged: int, *, memory_bytes: int, number: int) -> list[str]:
-    """Shut this process in for good; it is the first of its process namespace.
+class Inmate:
+    """One kernel that is to be shut in.
 
     Args:
+        number: which differs from that of any other kernel of this server.
         staged: descriptor of the folder whose files the notebook finds in its own.
-        number: of this kernel, which gives its user id where it has its own.
-
-    Returns:
-        The layers that hold it.
+        work, temporary: where the kernel finds its folders.
     """
-    held = [PROCESSES, FILES, *own_namespaces(cage.layers)]
-    user = FIRST_ID + number % IDS if cage.own_ids else os.getuid()
-    group = user if cage.own_ids else os.getgid()
-    own_storage(cage.temporary, staged, user, group)
-    held += [STORAGE, MEMORY]
-    be_nobody(user, group, memory_bytes, own_ids=cage.own_ids)
-    held += [IDENTITY if cage.own_ids else USER, LIMITS, CAPABILITIES, PRIVILEGES]
-    if LANDLOCK in cage.layers:
-        writable = (root.WORK, cage.temporary, root.SHARED_MEMORY, *WRITABLE_DEVICES)
-        landlock.restrict(["/"], writable)
-        held.append(LANDLOCK)
-    if SECCOMP in cage.layers:
-        seccomp.set_filter()
-        held.append(SECCOMP)
-    return held
+
+    number: int
+    staged: int
+    memory_bytes: int
+    work: str
+    temporary: str
 
 
-def own_namespaces(layers: frozenset[str]) -> list[str]:
-    """Leave the server's mounts, network, ipc and host name for new and empty ones."""
-    own = [layer for layer in PER_KERNEL if layer in layers]
-    linux.unshare(linux.NEW_NS | sum(PER_KERNEL[layer] for layer in own))
-    return own
+class Cage(ABC):
+    """How the kernels of this server are shut in.
+
+    A kernel is two processes: a first one, without any of the student's code in it, which is shut
+    in as far as it can be and stays its child's keeper, and the kernel proper.
+
+    Args:
+        layers: that hold kernels; one of them that fails then raises OSError, and the kernel does
+            not start, rather than start with less.
+        missing: the other layers, and why.
+        own_ids: whether each kernel has a user id of its own, which needs root.
+    """
+
+    leaves_by: signal.Signals = signal.SIGKILL  # for a first process whose server is gone
+    terminals = True  # whether a kernel can have some
+    empty = ""  # a folder with nothing in it
+    descriptors: frozenset[int] = frozenset()  # that a first process needs to be shut in
+
+    def __init__(self, layers: frozenset[str], missing: Mapping[str, str], own_ids: bool) -> None:  # noqa: FBT001  each is passed on once
+        self.layers, self.missing, self.own_ids = layers, dict(missing), own_ids
+
+    # --------------------------------------------------------------- in the server
+    @abstractmethod
+    def inmate(self, number: int, staged: int, memory_bytes: int) -> Inmate:
+        """Return what is to be shut in."""
+
+    @abstractmethod
+    def fork(self) -> int:
+        """Fork a kernel's first process, as `os.fork`."""
+
+    @abstractmethod
+    def end(self, pid: int) -> None:
+        """Have a first process and all that its kernel began ended."""
+
+    @abstractmethod
+    def forget(self, inmate: Inmate) -> None:
+        """Remove what an ended kernel left."""
+
+    @abstractmethod
+    def overfull(self, inmate: Inmate, members: Iterable[int]) -> bool:
+        """Say whether a kernel has stored more than it may, where nothing else sees to it."""
+
+    @abstractmethod
+    def overcrowded(self, count: int) -> bool:
+        """Say whether a kernel has more processes than it may, where nothing else sees to it."""
+
+    @abstractmethod
+    def looking(self, inmate: Inmate) -> AbstractContextManager[None]:
+        """Be, for a moment, somebody who may look into a kernel's processes."""
+
+    # --------------------------------------------------------------- in its processes
+    @abstractmethod
+    def enclose(self, inmate: Inmate) -> None:
+        """Shut a first process in, or make ready what shuts its kernel in."""
+
+    @abstractmethod
+    def enclose_kernel(self, inmate: Inmate) -> None:
+        """Shut the kernel proper in, where it is not yet."""
+
+    @abstractmethod
+    def end_the_rest(self, inmate: Inmate) -> None:
+        """End what a kernel left; by its first process, which then ends itself."""
+
+    # --------------------------------------------------------------- what both kinds do
+    def ids(self, inmate: Inmate) -> tuple[int, int]:
+        """Return the user and group that a kernel's processes have."""
+        if self.own_ids:
+            return FIRST_ID + inmate.number % IDS, FIRST_ID + inmate.number % IDS
+        return os.getuid(), os.getgid()
 
 
-def own_storage(temporary: str, staged: int, user: int, group: int) -> None:
-    """Put one tmpfs of bounded size under all that can be written, and the staged files in it."""
-    flags = linux.MS_NOSUID | linux.MS_NODEV
-    options = f"size={STORAGE_BYTES},nr_inodes={STORED_FILES},mode=755"
-    linux.mount("tmpfs", root.STAGE, "tmpfs", flags, options)
-    os.umask(0o022)
-    for target in (root.WORK, temporary, root.SHARED_MEMORY):
-        folder = f"{root.STAGE}/{target.strip('/').replace('/', '-')}"
-        os.mkdir(folder, 0o700)
-        if target == root.WORK:
-            copy_tree(staged, folder, user, group)
-        os.chown(folder, user, group)
-        linux.mount(folder, target, flags=linux.MS_BIND)
-    linux.unmount(root.STAGE)
-    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
-    options = "newinstance,ptmxmode=0666,mode=600"  # `!command` runs in a terminal of its own
-    linux.mount("devpts", root.TERMINALS, "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, options)
-    os.chdir(root.WORK)
+def tried(tests: Mapping[str, Callable[[], None]], refused: Iterable[str]) -> dict[str, str]:
+    """Return the layers that cannot be had, and why; `refused` are not tried."""
+    missing = {layer: "it was switched off" for layer in refused if layer in tests}
+    for layer, test in tests.items():
+        if layer not in missing:
+            try:
+                test()
+            except OSError as error:
+                missing[layer] = str(error)
+    return missing
+
+
+def in_fork(act: Callable[[], None]) -> None:
+    """Do something in a process that is gone then; OSError, with the reason, if it cannot."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        why = "it ended at once"
+        try:
+            act()
+            why = ""
+        except BaseException as error:  # noqa: BLE001  whatever it is, it cannot be done
+            why = str(error) or type(error).__name__
+        finally:
+            os.write(writer, why.encode())
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        reason = stream.read().decode()
+    if os.waitpid(child, 0)[1]:
+        reason = reason or "it ended at once"
+    if reason:
+        raise OSError(reason)
 
 
 def copy_tree(source: int, target: str, user: int, group: int) -> None:
@@ -112,25 +154,6 @@ def copy_tree(source: int, target: str, user: int, group: int) -> None:
             with open(given, "rb") as reader, open(f"{inside}/{name}", "wb") as writer:
                 shutil.copyfileobj(reader, writer)
                 os.fchown(writer.fileno(), user, group)
-
-
-def be_nobody(user: int, group: int, memory_bytes: int, *, own_ids: bool) -> None:
-    """Give up every right but those of a user who owns nothing else."""
-    linux.drop_bounding_set()
-    if own_ids:
-        os.setgroups([])
-        limits.set_rlimits(limits.rlimits(memory_bytes))
-        os.setresgid(group, group, group)
-        os.setresuid(user, user, user)
-    else:
-        linux.unshare(linux.NEW_USER)  # where processes of the same user elsewhere do not count
-        linux.map_ids(user, group)
-        limits.set_rlimits(limits.rlimits(memory_bytes))
-        linux.drop_bounding_set()
-    linux.drop_capabilities()
-    linux.no_new_privileges()
-    linux.set_dumpable(on=True)  # or /proc/self would be somebody else's now
-    os.umask(0o022)
 
 
 def forget_random_numbers() -> None:

@@ -28,35 +28,60 @@ def version() -> int:
     return 0
 
 
+def check() -> None:
+    """Raise OSError where the system has no Landlock."""
+    if version() < 1:
+        raise OSError("the kernel has no Landlock")
+
+
 def handled(abi: int) -> int:
     """Return every file right that an ABI knows, as bits."""
     later = {2: REFER, 3: TRUNCATE, 5: IOCTL_DEV}
     return SINCE_FIRST | sum(bit for since, bit in later.items() if abi >= since)
 
 
-def restrict(readable: Sequence[str], writable: Sequence[str]) -> int:
+def restrict(readable: Sequence[str], writable: Sequence[str]) -> None:
     """Deny this process everything but reading below `readable` and using `writable`.
 
-    Returns:
-        The ABI that is in force. Raises OSError where there is none. Needs no_new_privs.
+    Raises OSError where the system has no Landlock. Needs no_new_privs.
     """
+    rules = ruleset(readable, writable)
+    try:
+        enter(rules)
+    finally:
+        os.close(rules)
+
+
+def ruleset(readable: Sequence[str], writable: Sequence[str], listable: Sequence[str] = ()) -> int:
+    """Return a descriptor of rules that any number of processes may `enter`.
+
+    They allow reading below `readable`, anything but devices of one's own below `writable`, and
+    below `listable` to see the names; and no signals or abstract sockets to who is outside.
+    """
+    check()
     abi = version()
-    if abi < 1:
-        raise OSError("the kernel has no Landlock")
     every = handled(abi)
     fields = (every, NET_TCP if abi >= NET_ABI else 0, SCOPES if abi >= SCOPE_ABI else 0)
     used = 3 if abi >= SCOPE_ABI else 2 if abi >= NET_ABI else 1
     attributes = struct.pack(f"={used}Q", *fields[:used])
-    ruleset = system_call("landlock ruleset", CREATE, attributes, len(attributes), 0)
+    rules = system_call("landlock ruleset", CREATE, attributes, len(attributes), 0)
     try:
-        for path in readable:
-            _allow(ruleset, path, (EXECUTE | READ_FILE | READ_DIR) & every)
-        for path in writable:
-            _allow(ruleset, path, every & ~(MAKE_CHAR | MAKE_BLOCK))
-        system_call("landlock", RESTRICT, ruleset, 0)
-    finally:
-        os.close(ruleset)
-    return abi
+        for paths, rights in (
+            (readable, (EXECUTE | READ_FILE | READ_DIR) & every),
+            (writable, every & ~(MAKE_CHAR | MAKE_BLOCK)),
+            (listable, READ_DIR),
+        ):
+            for path in paths:
+                _allow(rules, path, rights)
+    except BaseException:
+        os.close(rules)
+        raise
+    return rules
+
+
+def enter(rules: int) -> None:
+    """Be held by `rules` for good, besides those that hold already. Needs no_new_privs."""
+    system_call("landlock", RESTRICT, rules, 0)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

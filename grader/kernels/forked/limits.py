@@ -1,4 +1,4 @@
-"""Limits of one kernel that the system itself keeps: rlimits."""
+"""Limits of one kernel, and those of them that the system itself keeps: rlimits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Mapping
 
 OPEN_FILES = 1024
 PROCESSES = 256  # and threads, of one kernel
-LARGEST_FILE = 512 << 20
+STORAGE_BYTES, STORED_FILES = 512 << 20, 20_000  # in all its folders together
+LARGEST_FILE = STORAGE_BYTES
 
 
-def rlimits(memory_bytes: int) -> Mapping[int, int]:
-    """Return the limit for each resource; memory is counted for each process here."""
+def rlimits(memory_bytes: int, processes: int = PROCESSES) -> Mapping[int, int]:
+    """Return the limit for each resource; memory is counted for each process here.
+
+    Args:
+        processes: of the kernel's user, threads among them.
+    """
     return {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_DATA: memory_bytes,
@@ -19,7 +24,7 @@ def rlimits(memory_bytes: int) -> Mapping[int, int]:
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_NOFILE: OPEN_FILES,
-        resource.RLIMIT_NPROC: PROCESSES,
+        resource.RLIMIT_NPROC: processes,
     }
 
 

@@ -19,10 +19,11 @@ NUMBERS = {
 }
 MOUNT_SETATTR = 442
 _DETACH, _AT_RECURSIVE, _AT_FDCWD = 2, 0x8000, -100
-_PDEATHSIG, _DUMPABLE, _CAPBSET_DROP, _NO_NEW_PRIVS, _AMBIENT = 1, 4, 24, 38, 47
+_PDEATHSIG, _DUMPABLE, _CAPBSET_DROP, _SUBREAPER, _NO_NEW_PRIVS, _AMBIENT = 1, 4, 24, 36, 38, 47
 _CAPABILITIES = 64  # at most; prctl says where they end
 _CAP_VERSION = 0x20080522
-_CAP_SYS_ADMIN = 21
+CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETGID, CAP_SETUID = 0, 1, 3, 5, 6, 7
+CAP_SYS_ADMIN = 21
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -105,11 +106,12 @@ def pivot_root(new: str, old: str) -> None:
 
 
 # ------------------------------------------------------------------------------- rights
-def may_administrate() -> bool:
-    """Say whether this process may make namespaces without a user namespace first."""
+def has_capabilities(*wanted: int) -> bool:
+    """Say whether this process has all these rights of root's."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as stream:
-        effective = next(line for line in stream if line.startswith("CapEff:"))
-    return bool(int(effective.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
+        line = next(line for line in stream if line.startswith("CapEff:"))
+    effective = int(line.split()[1], 16)
+    return all(effective >> capability & 1 for capability in wanted)
 
 
 def drop_bounding_set() -> None:
@@ -137,6 +139,11 @@ def no_new_privileges() -> None:
 def set_dumpable(*, on: bool) -> None:
     """Say whether processes of the same user may look into this one; setuid turns it off."""
     _prctl("PR_SET_DUMPABLE", _DUMPABLE, int(on))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent has ended."""
+    _prctl("PR_SET_CHILD_SUBREAPER", _SUBREAPER, 1)
 
 
 def die_with_parent(signal_number: int) -> None:

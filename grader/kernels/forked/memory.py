@@ -9,34 +9,52 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 PAGE = os.sysconf("SC_PAGESIZE")
 PROC = "/proc"
 
 
-def families(leaders: Iterable[int]) -> dict[int, list[int]]:
-    """Return all living descendants of each leader, itself among them.
+@dataclass
+class Family:
+    """A kernel's processes but for its first, and how many threads they have."""
 
-    A leader is the first process of a process namespace, so that none of its descendants can get
-    away from it by losing its parent.
+    members: list[int] = field(default_factory=list)
+    threads: int = 0
+
+
+def families(leaders: Iterable[int]) -> dict[int, Family]:
+    """Return all living descendants of each leader.
+
+    A leader adopts orphans, or is the first process of a process namespace, so that none of its
+    descendants can get away from it by losing its parent.
     """
-    parents = dict(_parents())
-    found: dict[int, list[int]] = {leader: [] for leader in leaders}
-    for process in parents:
-        at: int | None = process
-        while at is not None and at not in found:
-            at = parents.get(at)
-        if at is not None:
-            found[at].append(process)
+    seen = {pid: (parent, threads) for pid, parent, threads in _processes()}
+    found: dict[int, Family] = {leader: Family() for leader in leaders}
+    for process, (parent, threads) in seen.items():
+        at = parent
+        while at not in found and at in seen:
+            at = seen[at][0]
+        if at in found:
+            found[at].members.append(process)
+            found[at].threads += threads
     return found
 
 
-def _parents() -> Iterable[tuple[int, int]]:
+def strays(parent: int, known: Iterable[int]) -> list[int]:
+    """Return living children of `parent` that are none of `known`."""
+    return [pid for pid, at, _ in _processes() if at == parent and pid not in set(known)]
+
+
+def _processes() -> Iterable[tuple[int, int, int]]:
+    """Yield each process's id, its parent's, and how many threads it has."""
     for name in os.listdir(PROC):
         if name.isdigit():
             with contextlib.suppress(OSError):  # ended meanwhile
                 # pid (name, which may hold anything) state ppid …
-                yield int(name), int(_read(f"{PROC}/{name}/stat").rpartition(b")")[2].split()[1])
+                fields = _read(f"{PROC}/{name}/stat").rpartition(b")")[2].split()
+                if fields[0] not in (b"Z", b"X"):  # ended, and not yet waited for
+                    yield int(name), int(fields[1]), int(fields[17])
 
 
 def used(processes: Iterable[int], limit: int) -> int:

@@ -59,6 +59,29 @@ def _link_by_link(path: str) -> Iterator[str]:
         path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
 
 
+def without(paths: Iterable[str], hidden: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return what holds all that is below `paths`, but nothing that is below `hidden`.
+
+    Returns:
+        Paths to be given whole, and the folders on the way to what is hidden, of which no more
+        than the names can be given. What is added there later is not among the first.
+    """
+    kept_out = {os.path.realpath(path) for path in hidden}
+    whole, parted = [], []
+    left = sorted({os.path.realpath(path) for path in paths})
+    while left:
+        path = left.pop()
+        if any(path == out or path.startswith(f"{out}/") for out in kept_out):
+            continue
+        if not any(out.startswith(f"{path.rstrip('/')}/") for out in kept_out):
+            whole.append(path)
+            continue
+        parted.append(path)
+        inside = (f"{path.rstrip('/')}/{name}" for name in os.listdir(path))
+        left += [each for each in inside if not os.path.islink(each)]  # it leads to what is given
+    return whole, parted
+
+
 def temporary(bound: Iterable[str]) -> str:
     """Return where kernels keep temporary files: not where it would hide something needed."""
     return "/var/tmp" if any(path.startswith("/tmp/") for path in bound) else "/tmp"  # noqa: S108  mount points

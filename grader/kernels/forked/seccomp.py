@@ -11,7 +11,8 @@ import ctypes
 import errno
 import platform
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from grader.kernels.forked.linux import number_of, system_call
 
@@ -43,61 +44,146 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     # memory that neither rlimits nor the watch see
     "memfd_secret": (447, 447), "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186),
     "mq_open": (240, 180), "mbind": (237, 235), "set_mempolicy": (238, 237),
+    # that of others, where there is one namespace for all
+    "shmat": (30, 196), "shmctl": (31, 195), "semop": (65, 193), "semctl": (66, 191),
+    "semtimedop": (220, 192), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187),
+    "mq_unlink": (241, 181),
 }  # fmt: skip
 # Programs try these and do without where the answer is that there is no such call.
 ABSENT = {"clone3": (435, 435), "memfd_create": (319, 279)}
-ASKED = {"clone": (56, 220), "socket": (41, 198)}
+# What Landlock does not cover, where a kernel shares its user with others.
+OF_OWNERS = {
+    "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+    "removexattrat": (466, 466), "file_setattr": (469, 469),
+    "inotify_init": (253, None), "inotify_init1": (294, 26),
+}  # fmt: skip
+# Said to be done and not done: much that is harmless copies a file's mode and times along.
+PRETENDED = {
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+    "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
+}  # fmt: skip
+# Of these processes may only do to themselves, by naming no other: which argument must be 0.
+OF_ITSELF = {
+    "prlimit64": (302, 261, 0), "setpriority": (141, 140, 1), "ioprio_set": (251, 30, 1),
+}  # fmt: skip
+# These name threads, which cannot be told from others' processes; libzmq ends if they fail.
+OF_THREADS = {
+    "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
+    "sched_setaffinity": (203, 122),
+}  # fmt: skip
+# The way to a socket that has a name; another is a kind whose messages can be addressed.
+CONNECT = {"connect": (42, 203)}
+SEEN = {"pidfd_open": (434, 434)}  # another process
+ASKED = {"clone": (56, 220), "socket": (41, 198), "socketpair": (53, 199)}
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW… flag of clone
-FAMILIES = (1, 2, 10)  # unix; IPv4 and IPv6 lead nowhere, and say so as usual
+UNIX, IPV4, IPV6 = 1, 2, 10
+STREAM, PACKETS = 1, 5  # kinds of sockets that have one other end, for good
 X32 = 0x40000000
-LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+LOAD, EQUAL, AT_LEAST, ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+KIND_BITS = 0xF  # of a socket's second argument; the rest are flags
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, ARGUMENT = 0, 4, 16, 8
 _SET_FILTER = 1
+Step = tuple[int, int, int, int]  # operation, steps to skip if true, if false, operand
+Table = Mapping[str, tuple[int | None, int | None]]
 
 
-def set_filter() -> None:
+@dataclass(frozen=True)
+class Reach:
+    """How far calls may reach that ordinary programs make.
+
+    Args:
+        families: of sockets that may be made.
+        alone: whether no socket may be connected and no other process be changed, for want of
+            namespaces of its own.
+        owner: whether files of others belong to the same user, so that their mode, times, owner
+            and attributes could be changed without opening them.
+    """
+
+    families: tuple[int, ...] = (UNIX, IPV4, IPV6)  # these lead nowhere, and say so as usual
+    alone: bool = False
+    owner: bool = False
+
+
+NAMESPACED = Reach()
+
+
+def check() -> None:
+    """Raise OSError where there can be no filter."""
+    program(platform.machine())
+    with open("/proc/self/status", encoding="ascii", errors="replace") as stream:
+        if "Seccomp:" not in stream.read():
+            raise OSError("the kernel has no seccomp")
+
+
+def set_filter(reach: Reach = NAMESPACED) -> None:
     """Put the filter on this process and all that it begins. Needs no_new_privs."""
-    code = program(platform.machine())
+    code = program(platform.machine(), reach)
     instructions = ctypes.create_string_buffer(code, len(code))
     given = struct.pack("@HxxxxxxP", len(code) // 8, ctypes.addressof(instructions))
     system_call("seccomp", number_of("seccomp"), _SET_FILTER, 0, given)
 
 
-def program(machine: str) -> bytes:
+def program(machine: str, reach: Reach = NAMESPACED) -> bytes:
     """Return the BPF program for a machine. Raises OSError where its calls are not known."""
     if machine not in AUDIT:
         raise OSError(f"the system calls of {machine} are not known here")
-    return b"".join(struct.pack("=HBBI", *step) for step in _steps(machine))
+    return b"".join(struct.pack("=HBBI", *step) for step in _steps(machine, reach))
 
 
-def _steps(machine: str) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (operation, steps to skip if true, if false, operand)."""
+def _steps(machine: str, reach: Reach) -> Iterator[Step]:
     column = list(AUDIT).index(machine)
     yield LOAD, 0, 0, ARCHITECTURE
     yield from _return_if(EQUAL, AUDIT[machine], KILL, unless=True)
     yield LOAD, 0, 0, NUMBER
     yield from _return_if(AT_LEAST, X32, ERROR | errno.ENOSYS)
-    for table, code in ((ABSENT, errno.ENOSYS), (DENIED, errno.EPERM)):
+    for table, code in _tables(reach):
         for row in table.values():
             if (number := row[column]) is not None:
                 yield from _return_if(EQUAL, number, ERROR | code)
-    clone, socket = ASKED["clone"][column], ASKED["socket"][column]
-    yield EQUAL, 0, 4, clone
-    yield LOAD, 0, 0, FIRST_ARGUMENT
-    yield from _return_if(ANY_BIT, NEW_NAMESPACES, ERROR | errno.EPERM)
-    yield RETURN, 0, 0, ALLOW
-    yield EQUAL, 0, 2 + 2 * len(FAMILIES), socket
-    yield LOAD, 0, 0, FIRST_ARGUMENT
-    for family in FAMILIES:
-        yield from _return_if(EQUAL, family, ALLOW)
-    yield RETURN, 0, 0, ERROR | errno.EPERM
+    for *numbers, argument in OF_ITSELF.values() if reach.alone else ():
+        yield from _asking(numbers[column], *_only(argument, (0,)))
+    new = _return_if(ANY_BIT, NEW_NAMESPACES, ERROR | errno.EPERM)
+    yield from _asking(ASKED["clone"][column], (LOAD, 0, 0, FIRST_ARGUMENT), *new)
+    kinds = _only(1, (STREAM, PACKETS), mask=KIND_BITS) if reach.alone else ()
+    yield from _asking(ASKED["socket"][column], *_only(0, reach.families), *kinds)
+    yield from _asking(ASKED["socketpair"][column], *kinds)
     yield RETURN, 0, 0, ALLOW
 
 
-def _return_if(
-    test: int, operand: int, action: int, *, unless: bool = False
-) -> Iterator[tuple[int, int, int, int]]:
+def _tables(reach: Reach) -> Iterator[tuple[Table, int]]:
+    """Yield calls that are answered without looking further, and the error that is the answer."""
+    yield ABSENT, errno.ENOSYS
+    yield DENIED, errno.EPERM
+    if reach.alone:
+        yield CONNECT, errno.EACCES
+        yield SEEN, errno.ENOSYS
+        yield OF_THREADS, 0  # said to be done, and not done
+    if reach.owner:
+        yield OF_OWNERS, errno.EPERM
+        yield PRETENDED, 0
+
+
+def _asking(number: int, *steps: Step) -> Iterator[Step]:
+    """Yield steps for one call only; what they do not answer is allowed."""
+    yield EQUAL, 0, len(steps) + 1, number
+    yield from steps
+    yield RETURN, 0, 0, ALLOW
+
+
+def _only(argument: int, values: tuple[int, ...], mask: int = 0) -> list[Step]:
+    """Return steps that deny a call whose argument, counted from 0, is none of `values`."""
+    load: list[Step] = [(LOAD, 0, 0, FIRST_ARGUMENT + ARGUMENT * argument)]
+    masked: list[Step] = [(AND, 0, 0, mask)] if mask else []
+    tests: list[Step] = [
+        (EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)
+    ]
+    return [*load, *masked, *tests, (RETURN, 0, 0, ERROR | errno.EPERM)]
+
+
+def _return_if(test: int, operand: int, action: int, *, unless: bool = False) -> Iterator[Step]:
     yield (test, 1, 0, operand) if unless else (test, 0, 1, operand)
     yield RETURN, 0, 0, action

@@ -1,11 +1,10 @@
 """The fork server: one process, one thread, that has imported everything and forks kernels.
 
     grader ── guard ── server ── first process of a kernel ── the kernel ── what it begins
-                       (pid 1)   (pid 1 of its own)
 
-The guard is outside the server's process namespace: it ends the server when the grader is gone,
-however that came, and removes what the grader left. The server's end is the end of every kernel,
-and a kernel's first process's end is that of all that the kernel began: Linux sees to both.
+The guard ends the server when the grader is gone, however that came, and removes what the grader
+left. The server's end is the end of every kernel, and a kernel's first process sees to the end of
+all that the kernel began: how, is a matter of the cage.
 
 Over the control socket come requests, one a packet: JSON, with the descriptors of the kernel's
 line, of its staged folder and of its listening sockets. The line carries {"signal": n} one way;
@@ -27,20 +26,33 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from grader.kernels.forked import app, cage, landlock, layers, linux, memory, root, seccomp
+from grader.kernels.forked import (
+    app,
+    bare,
+    cage,
+    groups,
+    layers,
+    limits,
+    linux,
+    memory,
+    namespaced,
+    storage,
+)
 from grader.kernels.forked.channels import CHANNELS
 
 WATCH_SECONDS = 0.1
+RARELY = 10  # times as long as a look took, to the next one
+PATIENCE_SECONDS = 10.0  # for a kernel's first process to end and remove everything
 LARGEST_REQUEST = 1 << 16
 DESCRIPTORS = 2 + len(CHANNELS)
 FOLDERS = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME")
 STAGED = "staged-*"  # links, in the grader's own folder, to the folders that it staged
-TOO_MUCH_MEMORY = "memory"
+TOO_MUCH_MEMORY, TOO_MUCH_STORAGE, TOO_MANY_PROCESSES = "memory", "storage", "processes"
+HEARD = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM)  # by a kernel's first process
 
 
 @dataclass
@@ -53,7 +65,8 @@ class Child:
     pid: int
     line: socket.socket
     report: int
-    memory_bytes: int
+    inmate: cage.Inmate
+    group: str = ""
     said: bytes = b""
     why: str = ""
 
@@ -68,11 +81,18 @@ def main(control: socket.socket, config: dict[str, Any]) -> NoReturn:
             @work and @temporary stand for folders; `prelude` and `harness`, texts for every kernel.
     """
     try:
-        own_ids = _own_processes(control, config)
+        own, why_not = _groups(config)
+        refusal = _refusal(config)
+        own_ids = False if refusal else namespaced.own_processes()
+        _fork_from_guard(control, config, own)
         app.preload()
         app.prepare(config["prelude"], config["harness"])
-        server = Server(control, config, _enter_root(config, own_ids=own_ids))
-        server.get_ready()
+        if refusal:
+            shell: cage.Cage = bare.Bare(config, refusal)
+        else:
+            shell = namespaced.Namespaced(config, own_ids=own_ids)
+        server = Server(control, config, shell, own)
+        server.get_ready(why_not)
     except BaseException:  # noqa: BLE001  whatever it is, the grader shall hear of it
         _tell(control, {"error": traceback.format_exc(limit=-3)})
         os._exit(1)
@@ -80,26 +100,42 @@ def main(control: socket.socket, config: dict[str, Any]) -> NoReturn:
 
 
 # ------------------------------------------------------------------------------- beginning
-def _own_processes(control: socket.socket, config: dict[str, Any]) -> bool:
-    """Return in a process that is the first of its namespace, guarded from outside.
+def _refusal(config: dict[str, Any]) -> str:
+    """Return why there can be no namespaces; empty: there can."""
+    if layers.PROCESSES in config["refused"]:
+        return "it was switched off"
+    try:
+        namespaced.try_out(config["hidden"])
+    except OSError as error:
+        return f"namespaces are refused here ({error})"
+    return ""
 
-    Returns:
-        Whether it is root outside of any user namespace of its own.
-    """
-    root_here = linux.may_administrate()
-    if not root_here:
-        user, group = os.getuid(), os.getgid()
-        linux.unshare(linux.NEW_USER)
-        linux.map_ids(user, group)
-    linux.unshare(linux.NEW_PID)
+
+def _groups(config: dict[str, Any]) -> tuple[groups.Groups | None, str]:
+    """Return where to make cgroups, or why there are none."""
+    if layers.GROUP in config["refused"]:
+        return None, "it was switched off"
+    try:
+        return groups.find(), ""
+    except OSError as error:
+        return None, error.strerror or str(error)
+
+
+def _fork_from_guard(
+    control: socket.socket, config: dict[str, Any], own: groups.Groups | None
+) -> None:
+    """Return in a process that is guarded by this one."""
+    linux.adopt_orphans()
     child = os.fork()
     if child:
-        _guard(control, child, config)
+        _guard(control, child, config, own)
+    linux.adopt_orphans()
     linux.die_with_parent(signal.SIGKILL)
-    return root_here
 
 
-def _guard(control: socket.socket, server: int, config: dict[str, Any]) -> NoReturn:
+def _guard(
+    control: socket.socket, server: int, config: dict[str, Any], own: groups.Groups | None
+) -> NoReturn:
     """Wait for the end of the grader or of the server; leave neither anything behind."""
     folder = Path(config["folder"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -108,7 +144,11 @@ def _guard(control: socket.socket, server: int, config: dict[str, Any]) -> NoRet
     watched.register(os.pidfd_open(server), select.POLLIN)
     watched.poll()
     os.kill(server, signal.SIGKILL)
-    os.waitpid(server, 0)
+    _wait_for_all()
+    with contextlib.suppress(OSError):
+        storage.remove(os.path.join(folder, bare.FOLDERS))
+    if own is not None:
+        own.remove_all()
     if _is_hung_up(control):  # or else the grader starts another server, with the same folder
         for staged in map(os.path.realpath, folder.glob(STAGED)):
             if os.path.basename(staged).startswith(config["staged"]):  # made for it, and no other
@@ -117,85 +157,48 @@ def _guard(control: socket.socket, server: int, config: dict[str, Any]) -> NoRet
     os._exit(0)
 
 
+def _wait_for_all() -> None:
+    """Wait for the server and for what it leaves: first processes, which are on their way out.
+
+    What does not go by itself (a first process was killed, say) is helped on.
+    """
+    patience = time.monotonic() + PATIENCE_SECONDS
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+            time.sleep(0.002)
+            if time.monotonic() > patience:
+                for stray in memory.strays(os.getpid(), ()):
+                    os.kill(stray, signal.SIGKILL)
+
+
 def _is_hung_up(control: socket.socket) -> bool:
     poll = select.poll()
     poll.register(control, 0)
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def _enter_root(config: dict[str, Any], *, own_ids: bool) -> cage.Cage:
-    """Change to the minimal root; return how kernels are to be shut in from here."""
-    uid, gid = (cage.FIRST_ID, cage.FIRST_ID) if own_ids else (os.getuid(), os.getgid())
-    bound = root.needed()
-    linux.unshare(linux.NEW_NS)
-    root.enter(bound, config["hidden"], uid=uid, gid=gid)
-    always = frozenset((*layers.ALWAYS, layers.IDENTITY if own_ids else layers.USER))
-    return cage.Cage(always, root.temporary(bound), own_ids)
-
-
-def _optional(refused: list[str]) -> tuple[set[str], dict[str, str]]:
-    """Return the layers that kernels can do without and have here, and why not the others."""
-    tests: dict[str, Callable[[], None]] = {
-        **{layer: _unshares(flag) for layer, flag in cage.PER_KERNEL.items()},
-        layers.LANDLOCK: _has_landlock,
-        layers.SECCOMP: _has_seccomp,
-    }
-    missing = dict.fromkeys(refused, "it was switched off")
-    for layer, test in tests.items():
-        if layer not in missing:
-            try:
-                test()
-            except OSError as error:
-                missing[layer] = str(error)
-    return set(tests) - set(missing), missing
-
-
-def _unshares(flag: int) -> Callable[[], None]:
-    def test() -> None:
-        child = os.fork()
-        if child == 0:
-            try:
-                linux.unshare(flag)
-                os._exit(0)
-            finally:
-                os._exit(1)
-        if os.waitpid(child, 0)[1]:
-            raise OSError("the system refused a new namespace")
-
-    return test
-
-
-def _has_landlock() -> None:
-    if landlock.version() < 1:
-        raise OSError("the kernel has no Landlock")
-
-
-def _has_seccomp() -> None:
-    seccomp.program(os.uname().machine)
-    if "Seccomp:" not in Path("/proc/self/status").read_text(encoding="ascii", errors="replace"):
-        raise OSError("the kernel has no seccomp")
-
-
 # ------------------------------------------------------------------------------- serving
 class Server:
     """Forks kernels on request, watches over them and tells their end."""
 
-    def __init__(self, control: socket.socket, config: dict[str, Any], shell: cage.Cage) -> None:
-        optional, self.missing = _optional(config["refused"])
-        self.cage = cage.Cage(shell.layers | optional, shell.temporary, shell.own_ids)
-        self.control, self.config = control, config
+    def __init__(
+        self,
+        control: socket.socket,
+        config: dict[str, Any],
+        shell: cage.Cage,
+        own: groups.Groups | None,
+    ) -> None:
+        self.control, self.config, self.cage, self.groups = control, config, shell, own
+        self.held = sorted({*shell.layers, *([layers.GROUP] if own else [])})
         self.children: dict[int, Child] = {}
         self.number = int.from_bytes(os.urandom(2), "big")
-        self.own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self.selector = selectors.DefaultSelector()
         self.wake_reader, self.wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.watched = 0.0
-        self.variables = {
-            name: value.replace("@work", root.WORK).replace("@temporary", self.cage.temporary)
-            for name, value in config["environment"].items()
-        }
+        self.watched, self.next_count = 0.0, 0.0
 
-    def get_ready(self) -> None:
+    def get_ready(self, why_no_groups: str) -> None:
         """Rehearse, and tell the grader that kernels can be had and how they are held."""
         app.learn(self._rehearse())
         gc.collect()
@@ -208,7 +211,8 @@ class Server:
         signal.set_wakeup_fd(self.wake_writer, warn_on_full_buffer=False)
         self.selector.register(self.control, selectors.EVENT_READ, self._request)
         self.selector.register(self.wake_reader, selectors.EVENT_READ, self._reap)
-        _tell(self.control, {"layers": sorted(self.cage.layers), "missing": self.missing})
+        without = {layers.GROUP: why_no_groups} if why_no_groups else {}
+        _tell(self.control, {"layers": self.held, "missing": self.cage.missing | without})
 
     def serve(self) -> NoReturn:
         """Answer until the grader hangs up; the kernels end with this process."""
@@ -216,7 +220,7 @@ class Server:
             for key, _ in self.selector.select(WATCH_SECONDS if self.children else None):
                 key.data()
             if self.children and time.monotonic() - self.watched > WATCH_SECONDS:
-                self._watch_memory()
+                self._watch()
 
     def _request(self) -> None:
         packet, descriptors, _, _ = socket.recv_fds(self.control, LARGEST_REQUEST, DESCRIPTORS)
@@ -248,10 +252,13 @@ class Server:
             return
         except OSError:
             packet = b""
-        number = json.loads(packet)["signal"] if packet else signal.SIGKILL
         if not packet:
             self.selector.unregister(child.line)
-        os.kill(child.pid, number)
+        number = json.loads(packet)["signal"] if packet else signal.SIGKILL
+        if number == signal.SIGKILL:
+            self.cage.end(child.pid)
+        else:
+            os.kill(child.pid, number)
 
     def _hear(self, child: Child) -> None:
         """Take what a kernel says before it has run any of a student's code."""
@@ -277,25 +284,53 @@ class Server:
                 return
             if pid == 0:
                 return
-            if pid in self.children:
+            if pid in self.children:  # or else it was a stray
                 self._end(self.children.pop(pid), os.waitstatus_to_exitcode(status))
+            for stray in memory.strays(os.getpid(), self.children):
+                os.kill(stray, signal.SIGKILL)  # its first process was killed
 
     def _end(self, child: Child, code: int) -> None:
         while child.report >= 0:
             self._hear(child)
         with contextlib.suppress(KeyError):  # the grader hung up first
             self.selector.unregister(child.line)
+        self.cage.forget(child.inmate)
+        if self.groups is not None:
+            if self.groups.out_of_memory(child.group):
+                child.why = TOO_MUCH_MEMORY
+            self.groups.remove(child.group)
         _tell(child.line, {"ended": code, "why": child.why})
         child.line.close()
 
-    def _watch_memory(self) -> None:
-        """Kill the kernels whose processes together use more than they may."""
+    def _watch(self) -> None:
+        """End the kernels whose processes together use more than they may."""
         self.watched = time.monotonic()
-        for leader, members in memory.families(self.children).items():
+        count = self.watched >= self.next_count
+        for leader, family in memory.families(self.children).items():
             child = self.children[leader]
-            if memory.used(members, child.memory_bytes) > child.memory_bytes:
-                child.why = TOO_MUCH_MEMORY
-                os.kill(leader, signal.SIGKILL)
+            started = child.report < 0
+            with self.cage.looking(child.inmate):
+                why = self._excess(child.inmate, family, count=count and started)
+            if why:
+                child.why = why
+                self.cage.end(leader)
+        if count:
+            now = time.monotonic()
+            self.next_count = now + RARELY * (now - self.watched)
+
+    def _excess(self, inmate: cage.Inmate, family: memory.Family, *, count: bool) -> str:
+        """Return what a kernel uses too much of.
+
+        Args:
+            count: whether to count what it has stored as well.
+        """
+        if self.cage.overcrowded(family.threads):
+            return TOO_MANY_PROCESSES
+        if memory.used(family.members, inmate.memory_bytes) > inmate.memory_bytes:
+            return TOO_MUCH_MEMORY
+        if count and self.cage.overfull(inmate, family.members):
+            return TOO_MUCH_STORAGE
+        return ""
 
     # --------------------------------------------------------------- forking
     def _fork(
@@ -303,58 +338,95 @@ class Server:
     ) -> Child:
         """Fork a kernel; return in the server only."""
         self.number += 1
+        inmate = self.cage.inmate(self.number, staged, int(request["memory_bytes"]))
+        group = self._make_group(inmate)
         reader, writer = os.pipe()
         try:
-            pid = self._fork_namespace()
+            pid = self.cage.fork()
             if pid == 0:
-                self._become_kernel(request, staged, sockets, writer)
+                self._become_first(request["key"].encode(), inmate, group, sockets, writer)
         except OSError:
             os.close(reader)
             raise
         finally:
             os.close(writer)
-        return Child(pid, line, reader, int(request["memory_bytes"]))
+        return Child(pid, line, reader, inmate, group)
 
-    def _fork_namespace(self) -> int:
-        """Fork a process that is the first of a new process namespace."""
-        linux.unshare(linux.NEW_PID)
-        pid = -1
-        try:
-            pid = os.fork()
-        finally:
-            if pid != 0:
-                linux.enter(self.own, linux.NEW_PID)
-        return pid
+    def _make_group(self, inmate: cage.Inmate) -> str:
+        """Make a cgroup where there can be one. Files in memory count there, and not here."""
+        if self.groups is None:
+            return ""
+        return self.groups.make(inmate.number, inmate.memory_bytes + limits.STORAGE_BYTES)
 
-    def _become_kernel(
-        self, request: dict[str, Any], staged: int, sockets: list[int], report: int
+    def _become_first(
+        self, key: bytes, inmate: cage.Inmate, group: str, sockets: list[int], report: int
     ) -> NoReturn:
         """Be a kernel's first process: shut oneself in, fork the kernel, outlive what it leaves."""
         try:
-            held = self._shut_in(staged, {staged, report, *sockets}, int(request["memory_bytes"]))
-            os.close(staged)
+            if self.groups is not None:
+                self.groups.join(group)
+            self._enclose(inmate, {inmate.staged, report, *sockets})
+            os.close(inmate.staged)
+            signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
             kernel = os.fork()
             if kernel == 0:
-                _run_kernel(request["key"].encode(), sockets, report, held)
+                self._run_kernel(key, inmate, sockets, report)
             _keep_only(set())
             linux.set_dumpable(on=False)
-            _wait_for(kernel)
+            code = _keep(kernel)
+            self.cage.end_the_rest(inmate)
+            os._exit(code)
         except BaseException:  # noqa: BLE001  the grader shall hear of it
             _fail(report)
         finally:
             os._exit(1)
 
-    def _shut_in(self, staged: int, kept: set[int], memory_bytes: int) -> list[str]:
+    def _enclose(self, inmate: cage.Inmate, kept: set[int]) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        linux.die_with_parent(signal.SIGKILL)
-        _keep_only(kept)
+        linux.die_with_parent(self.cage.leaves_by)
+        _keep_only(kept | self.cage.descriptors)
         os.setsid()
+        self.cage.enclose(inmate)
+
+    def _be_kernel(self, inmate: cage.Inmate) -> None:
+        """Be shut in for good, with everything about this process as a notebook finds it."""
+        self.cage.enclose_kernel(inmate)
         cage.forget_random_numbers()
-        held = cage.shut_in(self.cage, staged, memory_bytes=memory_bytes, number=self.number)
-        cage.clean_variables(self.variables)
-        app.make_folders(self.variables, FOLDERS)
-        return held
+        folders = {"@work": inmate.work, "@temporary": inmate.temporary}
+        variables = dict(self.config["environment"])
+        for name, folder in folders.items():
+            variables = {key: text.replace(name, folder) for key, text in variables.items()}
+        cage.clean_variables(variables)
+        app.make_folders(variables, FOLDERS)
+        if not self.cage.terminals:
+            app.use_pipes()
+
+    def _run_kernel(
+        self, key: bytes, inmate: cage.Inmate, sockets: list[int], report: int
+    ) -> NoReturn:
+        """Be the kernel. What it reports is said before any of a student's code is here."""
+        code = 1
+        try:
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+            self._be_kernel(inmate)
+            linux.die_with_parent(signal.SIGKILL)  # forgotten when the user changed
+            linux.set_dumpable(on=True)
+            kernel = app.start(key, sockets)
+            _write(report, json.dumps({"started": self.held}))
+            os.close(report)
+            report = -1
+            kernel.start()  # type: ignore[no-untyped-call]  # ipykernel's
+            code = 0
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 0
+        except BaseException:  # noqa: BLE001  the grader shall hear of it
+            if report >= 0:
+                _fail(report)
+        finally:
+            os._exit(code)
 
     def _rehearse(self) -> list[str]:
         """Start a kernel as others will be, and return the names of what it had to import."""
@@ -363,27 +435,32 @@ class Server:
         for each in listening:
             each.bind("")  # an address that Linux makes up
             each.listen()
-        staged = os.open(root.WORK, os.O_RDONLY)
         reader, writer = os.pipe()
-        pid = self._fork_namespace()
+        staged = os.open(self.cage.empty, os.O_RDONLY)
+        inmate = self.cage.inmate(self.number, staged, 1 << 40)
+        pid = self.cage.fork()
         if pid == 0:
-            self._be_rehearsal(staged, [each.fileno() for each in listening], writer)
+            self._be_rehearsal(inmate, [each.fileno() for each in listening], writer)
         os.close(writer)
         os.close(staged)
         for each in listening:
             each.close()
         with os.fdopen(reader, encoding="utf-8") as stream:
             text = stream.read()
-        os.waitpid(pid, 0)
-        said: dict[str, Any] = json.loads(text or '{"error": "the rehearsal ended at once"}')
+        _, status = os.waitpid(pid, 0)
+        self.cage.forget(inmate)
+        said: dict[str, Any] = json.loads(
+            text or json.dumps({"error": f"the rehearsal ended with status {status}"})
+        )
         if "error" in said:
             raise OSError(said["error"])
         found: list[str] = said["found"]
         return found
 
-    def _be_rehearsal(self, staged: int, sockets: list[int], report: int) -> NoReturn:
+    def _be_rehearsal(self, inmate: cage.Inmate, sockets: list[int], report: int) -> NoReturn:
         try:
-            self._shut_in(staged, {staged, report, *sockets}, 1 << 40)
+            self._enclose(inmate, {inmate.staged, report, *sockets})
+            self._be_kernel(inmate)
             found = app.rehearse(sockets)
             _write(report, json.dumps({"found": found}))
         except BaseException:  # noqa: BLE001  the grader shall hear of it
@@ -392,42 +469,34 @@ class Server:
             os._exit(0)
 
 
-def _run_kernel(key: bytes, sockets: list[int], report: int, held: list[str]) -> NoReturn:
-    """Be the kernel. What it reports is said before any of a student's code is here."""
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        linux.die_with_parent(signal.SIGKILL)
-        linux.set_dumpable(on=True)
-        kernel = app.start(key, sockets)
-        _write(report, json.dumps({"started": held}))
-        os.close(report)
-        report = -1
-        kernel.start()  # type: ignore[no-untyped-call]  # ipykernel's
-        code = 0
-    except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else 0
-    except BaseException:  # noqa: BLE001  the grader shall hear of it
-        if report >= 0:
-            _fail(report)
-    finally:
-        os._exit(code)
+def _keep(kernel: int) -> int:
+    """Take the ends of all processes in and pass interrupts on, as long as the kernel lives.
 
-
-def _wait_for(kernel: int) -> NoReturn:
-    """Take the ends of all processes in, pass interrupts on, and end with the kernel."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        with contextlib.suppress(OSError):
-            os.killpg(kernel, signal.SIGINT)
-
-    signal.signal(signal.SIGINT, interrupt)
+    Returns:
+        The code that it ended with, or that of a kill where this process is told to end.
+    """
     while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == kernel:
-            code = os.waitstatus_to_exitcode(status)
-            os._exit(code if code >= 0 else 128 - code)
+        number = signal.sigwait(HEARD)
+        if number == signal.SIGINT:
+            with contextlib.suppress(OSError):
+                os.killpg(kernel, signal.SIGINT)
+        elif number == signal.SIGTERM:
+            return 128 + signal.SIGKILL
+        elif (code := _take_in(kernel)) is not None:
+            return code if code >= 0 else 128 - code
+
+
+def _take_in(kernel: int) -> int | None:
+    """Wait for all children that have ended; return the kernel's code, if it is among them."""
+    found = None
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == kernel:
+                found = os.waitstatus_to_exitcode(status)
+    return found
 
 
 def _keep_only(kept: set[int]) -> None:

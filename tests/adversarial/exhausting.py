@@ -1,0 +1,325 @@
+"""Attacks that use up what others need. Each is bounded by itself too, in case nothing else does."""
+
+from __future__ import annotations
+
+from tests.adversarial.attack import SHORT, attack
+from tests.adversarial.forging import SEND
+
+# The limit is 512 MB for a notebook. What is not denied ends by itself at 1.5 GB.
+MEMORY = {
+    "by touch": attack(
+        "held = []\nfor _ in range(12): held.append(b'x' * (128 << 20))\nprint('GO' + 'T 1.5 GB')",
+        sign="MemoryError",
+    ),
+    "by a shared map": attack(
+        """
+import mmap
+held = []
+for _ in range(12):
+    held.append(mmap.mmap(-1, 128 << 20))
+    for offset in range(0, 128 << 20, 4096):
+        held[-1][offset] = 1
+time.sleep(100)
+print("GOT 1.5 GB")
+""",
+        sign="more than 0.5 GB of memory",
+    ),
+    "by processes, each a little": attack(
+        """
+for _ in range(8):
+    if os.fork() == 0:
+        held = b"x" * (200 << 20)
+        time.sleep(600)
+        os._exit(0)
+time.sleep(100)
+print("GOT 1.6 GB")
+""",
+        sign="more than 0.5 GB of memory",
+    ),
+    "by files in memory": attack(
+        """
+print("TRIED", flush=True)
+try:
+    for number in range(20):
+        with open(f"/dev/shm/{number}", "wb") as stream:
+            stream.write(bytes(100 << 20))
+    print("GOT 2 GB")
+except OSError as error:
+    print("TRIED", error)
+""",
+    ),
+    "by one array": attack(
+        "import numpy as np\ntry:\n    np.ones(200_000_000)\n    print('GOT 1.6 GB')\n"
+        "except MemoryError: print('TRIED')",
+    ),
+    "by a probe": attack(
+        "def double(x):\n    held = [b'x' * (128 << 20) for _ in range(12)]\n    return 2 * x\nprint('TRIED')",
+    ),
+}
+
+# The limit is 512 MB and 20,000 files, in all folders together.
+STORAGE = {
+    "disk": attack(
+        """
+import tempfile
+print("TRIED", flush=True)
+for folder in (os.getcwd(), tempfile.gettempdir(), "/dev/shm"):
+    try:
+        for number in range(4):
+            with open(f"{folder}/big{number}", "wb") as stream:
+                for _ in range(20):
+                    stream.write(bytes(10 << 20))
+        time.sleep(100)  # for whoever watches
+        print("GOT", folder)
+    except OSError as error:
+        print("TRIED", error)
+"""
+    ),
+    "files without a name": attack(
+        """
+print("TRIED", flush=True)
+kept = []
+try:
+    for number in range(40):
+        kept.append(open("nameless", "wb"))
+        os.remove("nameless")
+        kept[-1].write(bytes(20 << 20))
+        kept[-1].flush()
+    time.sleep(100)
+    print("GOT 800 MB")
+except OSError as error:
+    print("TRIED", error)
+"""
+    ),
+    "files that are only mapped": attack(
+        """
+import mmap
+print("TRIED", flush=True)
+kept = []
+try:
+    for number in range(40):
+        with open("mapped", "wb+") as stream:
+            stream.write(bytes(20 << 20))
+            stream.flush()
+            os.remove("mapped")
+            kept.append(mmap.mmap(stream.fileno(), 20 << 20))
+    time.sleep(100)
+    print("GOT 800 MB")
+except OSError as error:
+    print("TRIED", error)
+"""
+    ),
+    "deeper than a path can say": attack(
+        """
+print("TRIED", flush=True)
+try:
+    for depth in range(3000):
+        os.mkdir("d" * 50)
+        os.chdir("d" * 50)
+    for number in range(4):
+        with open(f"big{number}", "wb") as stream:
+            for _ in range(20):
+                stream.write(bytes(10 << 20))
+    time.sleep(100)
+    print("GOT 800 MB")
+except OSError as error:
+    print("TRIED", error)
+"""
+    ),
+    "a folder that nobody may list": attack(
+        """
+print("TRIED", flush=True)
+try:
+    os.mkdir("closed", 0o300)
+    for number in range(4):
+        with open(f"closed/big{number}", "wb") as stream:
+            for _ in range(20):
+                stream.write(bytes(10 << 20))
+    time.sleep(100)
+    print("GOT 800 MB")
+except OSError as error:
+    print("TRIED", error)
+"""
+    ),
+    "a file with a hole": attack(
+        "attempt('truncate', lambda: os.truncate(os.open('hole', os.O_CREAT | os.O_RDWR), 1 << 40) or 'made')"
+    ),
+    "inodes": attack(
+        "print('TRIED', flush=True)\ntry:\n"
+        "    for number in range(40_000): os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY))\n"
+        "    time.sleep(100)\n    print('GOT inodes')\nexcept OSError as error: print('TRIED', error)"
+    ),
+    "open files": attack(
+        "kept = []\ntry:\n    while len(kept) < 5000: kept.append(os.dup(0))\n    print('GOT files')\n"
+        "except OSError as error:\n    print('TRIED', error)\nfor each in kept: os.close(each)"
+    ),
+    "pipes and sockets full of data": attack(
+        """
+import socket
+kept = []
+try:
+    while len(kept) < 3000:
+        kept.append(socket.socketpair())
+        kept[-1][0].setblocking(False)
+        try:
+            while True: kept[-1][0].send(bytes(65536))
+        except BlockingIOError: pass
+    print("GOT sockets")
+except OSError as error:
+    print("TRIED", error)
+for pair in kept: pair[0].close(); pair[1].close()
+"""
+    ),
+}
+
+OUTPUT = {
+    "a gigabyte": attack(
+        "for _ in range(1000): print('x' * 10**6)\nprint('GOT through')", sign="wrote more than"
+    ),
+    "a gigabyte by descriptor": attack(
+        "for _ in range(1000): os.write(1, b'x' * 10**6)\nprint('GOT through')",
+        sign="wrote more than",
+    ),
+    "a million display messages": attack(
+        "for number in range(10**6): display(number)\nprint('GOT through')", sign="wrote more than"
+    ),
+    "a message nested deeply": attack(
+        SEND
+        + """
+for depth in (100, 300, 450, 600, 900, 5000):
+    value = 0
+    for _ in range(depth):
+        value = [value]
+    try:
+        publish("display_data", {"data": {"application/json": value}, "metadata": {}})
+    except RecursionError:
+        pass
+kernel = get_ipython().kernel
+session = kernel.session
+for depth in (300, 450, 480, 490, 600, 900, 990, 100_000):
+    header = session.msg_header("display_data")
+    message = session.msg("display_data", {}, parent=kernel.get_parent(), header=header)
+    frames = session.serialize(message, ident=b"display_data")
+    at = frames.index(b"<IDS|MSG>")
+    frames[-1] = b'{"metadata":{},"data":{"application/json":' + b"[" * depth + b"]" * depth + b"}}"
+    frames[at + 1] = session.sign(frames[at + 2:])
+    thread = kernel.iopub_thread
+    thread.schedule(lambda frames=frames: thread.socket.send_multipart(frames))
+print("TRIED")
+"""
+    ),
+    "an error of a megabyte": attack("raise ValueError('x' * 10**6)", sign="ValueError"),
+    "a thread that never stops printing": attack(
+        "import threading\ndef shout():\n    for _ in range(20_000): print('y' * 1000); time.sleep(0.001)\n"
+        "threading.Thread(target=shout, daemon=True).start()\nprint('TRIED')",
+    ),
+    "a message of parts without end": attack(
+        """
+import zmq
+import threading
+thread = get_ipython().kernel.iopub_thread
+piece = zmq.Frame(bytes(2 << 20), copy=False)
+sent = threading.Event()
+def send():
+    thread.socket.send(b"display_data", zmq.SNDMORE)
+    for _ in range(600):  # 1.2 GB, of which nothing is held here but once
+        thread.socket.send(piece, zmq.SNDMORE, copy=False)
+    thread.socket.send(b"end")
+    sent.set()
+thread.schedule(send)
+sent.wait()
+print("TRIED", flush=True)
+time.sleep(5)  # what was sent may take its time
+""",
+        sign="",
+        alone=True,
+        hole="libzmq gives a message to its reader whole, however many parts it has: the grader's "
+        "memory grows with it",
+    ),
+}
+
+ENDLESS = {
+    "deep recursion": attack(
+        "print('TRIED', flush=True)\nsys.setrecursionlimit(10**9)\ndef down(n): return down(n + 1)\ndown(0)",
+        seconds=SHORT,
+    ),
+    "an endless loop": attack("print('TRIED', flush=True)\nwhile True: pass", seconds=SHORT),
+    "a loop in C that no interrupt ends": attack(
+        "sum(range(10**13))", seconds=SHORT, sign="stopped"
+    ),
+    "a regular expression": attack(
+        "import re\nre.match('(a+)+$', 'a' * 60 + 'b')", seconds=SHORT, sign="stopped"
+    ),
+    "an ignored interrupt": attack(
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    try: time.sleep(600)\n"
+        "    except BaseException: pass",
+        seconds=SHORT,
+        sign="stopped",
+    ),
+    "a probe without end": attack(
+        "def double(x):\n    sum(range(10**13))\nprint('TRIED')", probe_seconds=SHORT
+    ),
+    "threads": attack(
+        """
+import threading
+stop = threading.Event()
+count = 0
+try:
+    while count < 2000:
+        threading.Thread(target=stop.wait, daemon=True).start()
+        count += 1
+    print("GOT", count)
+except RuntimeError as error:
+    stop.set()
+    print("TRIED", error)
+"""
+    ),
+}
+
+LARGE_ANSWERS = {
+    "of 10 GB": attack(
+        "import numpy as np\ndef double(x): return np.ones(10 * 2**27)\nprint('TRIED')"
+    ),
+    "of 10 GB, written without being there": attack(
+        """
+def double(x):
+    import struct
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink("/proc/self/fd/" + name).startswith("pipe"):
+                os.write(int(name), struct.pack(">Q", 10 << 30) + b"x" * 4096)
+        except OSError:
+            pass
+    os._exit(0)
+print('TRIED')
+"""
+    ),
+    "without a length, for ever": attack(
+        """
+def double(x):
+    import struct
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink("/proc/self/fd/" + name).startswith("pipe"):
+                os.write(int(name), struct.pack(">Q", 1 << 19))
+                for _ in range(64): os.write(int(name), bytes(1 << 20))
+        except OSError:
+            pass
+    os._exit(0)
+print('TRIED')
+""",
+        probe_seconds=SHORT,
+    ),
+    "nested 100,000 deep": attack(
+        "def double(x):\n    value = []\n    for _ in range(100_000): value = [value]\n    return value\n"
+        "print('TRIED')"
+    ),
+    "that holds itself": attack(
+        "def double(x):\n    value = []\n    value.append(value)\n    return value\nprint('TRIED')"
+    ),
+    "of a list without end": attack(
+        "class Endless(list):\n    def __iter__(self):\n        while True: yield 1\n"
+        "def double(x): return Endless()\nprint('TRIED')",
+        probe_seconds=SHORT,
+    ),
+}
