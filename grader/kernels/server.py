@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ from grader.kernels import forked
 from grader.kernels.environment import STAGED, server_environment, warm_environment
 
 START_SECONDS = 60.0
+REMOVE_SECONDS = 60.0
 LARGEST_REPLY = 1 << 16
 FOLDER = "grader-kernels-"
 LONGEST_SOCKET, SOCKET_NAME = 107, len("/12345678-1")  # of a unix socket's path, by Linux; of ours
@@ -129,7 +131,7 @@ class ForkServer:
         with self._lock:
             self._drop()
             if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                _remove(self._folder)
                 self._folder = None
 
     def _started(self) -> socket.socket:
@@ -196,6 +198,15 @@ class ForkServer:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, though a kernel's first process may still be removing things in it."""
+    patience = time.monotonic() + REMOVE_SECONDS
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < patience:
+        time.sleep(0.01)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own_files() -> list[Path]:

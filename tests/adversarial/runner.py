@@ -100,7 +100,7 @@ def double(x): return 3 * x
 def enter(mode: Mode) -> None:
     """Be in `mode`: as an ordinary user this program is begun anew."""
     if mode is not Mode.ROOT and os.geteuid() == 0:
-        _make_readable(Path(sys.base_prefix))
+        make_readable()
         os.setgroups([])
         os.setresgid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID)
         os.setresuid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID)
@@ -112,13 +112,18 @@ def enter(mode: Mode) -> None:
         seccomp.set_filter()  # new namespaces and mounts are refused, as in a default container
 
 
-def _make_readable(prefix: Path) -> None:
-    """Let everybody reach Python, as seen by this process alone, where it is in a closed folder."""
-    closed = next((p for p in reversed(prefix.parents) if not p.stat().st_mode & 1), None)
-    if closed is None:
-        return
+def make_readable() -> None:
+    """Let everybody reach Python, as seen by this process alone, where it is in closed folders."""
     linux.unshare(linux.NEW_NS)
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+    for prefix in {Path(sys.base_prefix), Path(sys.prefix)}:
+        closed = next((p for p in reversed(prefix.parents) if not p.stat().st_mode & 1), None)
+        if closed is not None:
+            _open(prefix, closed)
+
+
+def _open(prefix: Path, closed: Path) -> None:
+    """Put another folder, which holds the way to `prefix` only, in place of a closed one."""
     hold = Path(tempfile.mkdtemp())
     linux.mount(str(prefix), str(hold), flags=linux.MS_BIND)
     linux.mount("tmpfs", str(closed), "tmpfs", 0, "mode=755")

@@ -429,7 +429,7 @@ from grader.kernels.forked.layers import PROCESSES
 from grader.kernels.server import ForkServer
 from grader.kernels.warm import WarmKernels
 from grader.model import Limits
-from tests.adversarial.runner import _make_readable
+from tests.adversarial.runner import make_readable
 from tests.kernels.conftest import said
 from tests.kernels.test_bare_kernels import DAEMONS, ended_for
 from tests.kernels.test_fork_server import family
@@ -441,7 +441,7 @@ async def main(server, folder):
         begun = len(family(server.pid))
     return [list(kernel.isolation), who, begun, len(family(server.pid))]
 
-_make_readable(pathlib.Path(sys.base_prefix))
+make_readable()
 server = ForkServer(refused=[PROCESSES])
 folder = pathlib.Path(sys.argv[1])
 try:
