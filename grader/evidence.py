@@ -59,7 +59,7 @@ def encode(evidence: Evidence) -> bytes:
             _reply_out(key, evidence.replies[key], arrays) for key in sorted(evidence.replies)
         ]
         header = {
-            "run": _run_out(evidence.run),
+            "run": run_to_json(evidence.run),
             "replies": replies,
             "arrays": [[a.dtype.str, list(a.shape), _order(a)] for a in arrays],
             "executed": len(executed),
@@ -126,11 +126,12 @@ def _read(header: Any, rest: memoryview) -> Evidence:
     if unused:
         raise _damaged("an array belongs to no reply")
     executed = bytes(rest[:size]).decode("utf-8", "surrogatepass")
-    return Evidence(run=_run_in(header["run"]), replies=replies, executed=executed)
+    return Evidence(run=run_from_json(header["run"]), replies=replies, executed=executed)
 
 
 # ------------------------------------------------------------------------------- the run
-def _run_out(run: RunRecord) -> dict[str, object]:
+def run_to_json(run: RunRecord) -> dict[str, object]:
+    """Return how a notebook ran as plain values for `json`."""
     return {
         "outcome": run.outcome,
         "probed_in": run.probed_in,
@@ -141,7 +142,8 @@ def _run_out(run: RunRecord) -> dict[str, object]:
     }
 
 
-def _run_in(node: Any) -> RunRecord:
+def run_from_json(node: Any) -> RunRecord:
+    """Return what `run_to_json` was given. Raises EvidenceError, ValueError or LookupError."""
     _keys(node, "outcome", "probed_in", "cells", "seconds", "isolation", "notes")
     where, seconds = node["probed_in"], node["seconds"]
     if type(seconds) not in (int, float):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from grader.errors import UsageError
 from grader.text import defuse, plain
@@ -28,9 +28,16 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         UsageError: it cannot be written; the old file, if there was one, is as it was.
     """
+    with whole_file(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """As `write_whole`, for what is too large to be held in memory at once."""
     with _part_of(path) as part:
         with part.open("xb") as stream:  # not tempfile: its files are closed to the group
-            stream.write(content)
+            yield stream
         part.replace(path)
 
 

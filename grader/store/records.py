@@ -21,15 +21,17 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Engine, Row, Table, delete, insert, select, update
 
 from grader.errors import EvidenceError, StoreError
-from grader.evidence import decode, encode
+from grader.evidence import decode, encode, run_from_json, run_to_json
 from grader.files import write_durable
 from grader.model import (
     CellOutcome,
     Evidence,
     Limits,
     ProbeKey,
+    Reply,
     ReplyKind,
     RunOutcome,
+    RunRecord,
     Seed,
     Visibility,
 )
@@ -59,9 +61,11 @@ class Kept:
     """Evidence that is there; its parts are read when they are wanted."""
 
     id: int
+    command: int
     sha256: str
     environment: str
     limits: Limits
+    run: RunRecord
     in_time: bool
     asked: Mapping[ProbeKey, str]  # -> the question's digest
     replies: str
@@ -221,6 +225,15 @@ class Store:
             made = connection.execute(insert(schema.commands).values(row))
             self._command = int((made.inserted_primary_key or (0,))[0])
 
+    def begun(self, line: str) -> int:
+        """Return the first of the commands, all the same and all stopped, that this one goes on."""
+        first = self._command
+        for command in reversed(self.commands()):
+            if command.id != self._command and (command.ended or command.line != line):
+                break
+            first = command.id
+        return first
+
     # ---------------------------------------------------------------------------- the grading
     def asked(self) -> JsonValue:
         """Return what the last grading was asked for; None: nothing was graded here."""
@@ -231,6 +244,27 @@ class Store:
 
     def outputs(self) -> JsonValue:
         return self._of_grading(schema.gradings.c.outputs)
+
+    def expected(self, key: str) -> Mapping[ProbeKey, Reply] | None:
+        """Return the reference's answers if they were kept under `key`."""
+        kept = self._of_grading(schema.gradings.c.expected)
+        if kept is None or kept["key"] != key:
+            return None
+        try:
+            return decode(self.parts.read(kept["part"], REPLIES)).replies
+        except EvidenceError:
+            return None  # they are worked out again
+
+    def keep_expected(self, key: str, expected: Mapping[ProbeKey, Reply]) -> None:
+        """Keep the reference's answers under what they depend on."""
+        run = RunRecord(outcome=RunOutcome.COMPLETE)
+        part = self.parts.keep(encode(Evidence(run=run, replies=expected)), REPLIES)
+        self._set({"expected": {"key": key, "part": part}})
+
+    def _set(self, values: Mapping[str, JsonValue]) -> None:
+        mine = schema.gradings.c.id == self._grading
+        with self._transaction() as connection:
+            connection.execute(update(schema.gradings).where(mine).values(**values))
 
     def _of_grading(self, column: Any) -> JsonValue:
         query = select(column).where(schema.gradings.c.id == self._grading)
@@ -260,10 +294,10 @@ class Store:
 
     def set_submissions(
         self,
-        entries: Sequence[tuple[str, str, JsonValue]],
+        entries: Sequence[tuple[tuple[str, ...], str, JsonValue]],
         asked: JsonValue,
     ) -> None:
-        """Put (student, sha256, entry) in the place of those of before; log what is new.
+        """Put (students, sha256, entry) in the place of those of before; log what is new.
 
         Args:
             asked: what the grading was asked for.
@@ -276,24 +310,22 @@ class Store:
                 (row.student, row.sha256, json.dumps(row.entry)): row.id
                 for row in connection.execute(query.where(mine))
             }
-            keys = [(student, sha256, json.dumps(entry)) for student, sha256, entry in entries]
+            keys = [(who[0], sha256, json.dumps(entry)) for who, sha256, entry in entries]
             stay = [known[key] for key in keys if key in known]
             connection.execute(update(table).where(mine).values(current=False))
             for some in _chunks(stay):
                 these = table.c.id.in_(some)
                 connection.execute(update(table).where(these).values(current=True))
             of = {"grading": self._grading, "command": self._command, "current": True}
-            rows = [
-                {"student": student, "sha256": sha256, "entry": entry, **of}
-                for (student, sha256, entry), key in zip(entries, keys, strict=True)
-                if key not in known
-            ]
+            new = [each for each, key in zip(entries, keys, strict=True) if key not in known]
+            rows = [{"student": w[0], "sha256": sha, "entry": entry, **of} for w, sha, entry in new]
             _insert(connection, table, rows)
             seen = {(student, sha256) for student, sha256, _ in known}
             handed_in = [
-                Happened(student=r["student"], what="handed-in", after=r["entry"]["file"])
-                for r in rows
-                if (r["student"], r["sha256"]) not in seen
+                Happened(student=student, what="handed-in", after=entry["file"])
+                for students, sha256, entry in new
+                for student in students
+                if (students[0], sha256) not in seen
             ]
             self._log(connection, handed_in)
             connection.execute(
@@ -323,6 +355,7 @@ class Store:
             "sha256": sha256,
             "environment": environment,
             "limits": asdict(limits),
+            "run": run_to_json(evidence.run),
             "questions": self._keep_questions(answered),
             "replies": self.parts.keep(encode(bare), REPLIES),
             "executed": self.parts.keep_text(evidence.executed, EXECUTED),
@@ -333,9 +366,11 @@ class Store:
             self._log(connection, events)
         return Kept(
             id=int((made.inserted_primary_key or (0,))[0]),
+            command=self._command,
             sha256=sha256,
             environment=environment,
             limits=limits,
+            run=evidence.run,
             in_time=bool(row["in_time"]),
             asked={question.key: question.digest for question in answered},
             replies=str(row["replies"]),
@@ -364,9 +399,11 @@ class Store:
         known = {field.name for field in fields(Limits)}
         return Kept(
             id=row.id,
+            command=row.command,
             sha256=row.sha256,
             environment=row.environment,
             limits=Limits(**{k: v for k, v in row.limits.items() if k in known}),
+            run=run_from_json(row.run),
             in_time=row.in_time,
             asked=self._read_questions(row.questions),
             replies=row.replies,

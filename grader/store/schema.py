@@ -58,6 +58,7 @@ gradings = Table(
     Column("asked", Json),  # what the last `grade` was asked for
     Column("judged_by", Json),  # what the last judgement went by
     Column("outputs", Json),  # what was written, to write nothing twice
+    Column("expected", Json),  # the reference's answers: what they depend on, and a part
 )
 
 commands = Table(
@@ -81,6 +82,7 @@ evidence = Table(
     Column("sha256", String(64), nullable=False),  # of the notebook
     Column("environment", String(64), nullable=False),
     Column("limits", Json, nullable=False),
+    Column("run", Json, nullable=False),  # how it went
     Column("questions", String(64), nullable=False),  # a part: what was asked
     Column("replies", String(64), nullable=False),  # a part
     Column("executed", String(64), nullable=False),  # a part
