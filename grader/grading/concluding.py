@@ -21,7 +21,7 @@ from grader.grading.making import Made, Out, Pages, Scoring
 from grader.grading.order import Order
 from grader.grading.reporting import Night, looked_over, pack_feedback, report
 from grader.intake import Problem
-from grader.reports.results import place, write_results
+from grader.reports.results import place, write_published
 from grader.store import Happened, ResultRow, Store
 from grader.text import plain
 
@@ -151,7 +151,7 @@ class Conclusion:
                 shown[key] = replace(out, text="")
                 yield out.text
 
-        write_results(self.order.out / "results.json", texts())
+        write_published(self.order.out / "results.json", texts())
         return shown
 
     def _zip(

@@ -165,15 +165,17 @@ def published(grade: Grade) -> str:
     return _escaped(result_of(grade).model_dump_json(indent=2))
 
 
-def write_results(path: Path, texts: Iterable[str]) -> None:
+def write_results(path: Path, grades: Iterable[Grade]) -> None:
     """Write `results.json`, whole or not at all.
-
-    Args:
-        texts: what `published` returns, in the order of `in_order`.
 
     Raises:
         UsageError: the file cannot be written.
     """
+    write_published(path, map(published, in_order(grades)))
+
+
+def write_published(path: Path, texts: Iterable[str]) -> None:
+    """Write `results.json` of what `published` returns, in the order of `in_order`."""
     with whole_file(path) as stream:
         stream.write(b"[")
         empty = True
