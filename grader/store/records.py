@@ -171,6 +171,7 @@ def open_store(out: Path, url: str = "") -> Store:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)  # what is in it is nobody else's business
+        (folder / "evidence").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder} cannot be used for the store: {error.strerror}.") from error
     engine = open_database(folder, url)
