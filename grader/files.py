@@ -79,6 +79,13 @@ def _part_of(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove parts that killed programs left in `folder`; nobody else may be writing there."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
 def unwritable(path: Path, error: OSError) -> UsageError:
     """Return what to raise where `path` could not be written: the sentence says what to do."""
     said = f"{path} could not be written: {error.strerror or error}."

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.errors import UsageError
+from grader.files import sweep
 from grader.grading.asked import asked_for, entry_to_json
 from grader.grading.batch import Exam, Executor, Ran, run_all
 from grader.grading.cases import Case, cases_of, without_notebook
@@ -77,7 +78,10 @@ def grade_night(order: Order, open_executor: OpenExecutor, watcher: Watcher) -> 
 def opened(out: Path, url: str) -> Iterator[Store]:
     """Lock the folder of results and open its store."""
     with locked(out / "store"):
+        for folder in (out, out / "feedback", out / "store", notebooks(out)):
+            sweep(folder)
         store = open_store(out, url)
+        store.parts.sweep()
         try:
             yield store
         finally:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import EvidenceError, StoreError, UsageError
-from grader.files import write_durable
+from grader.files import sweep, write_durable
 
 MOST_UNPACKED = 2 << 30
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -72,6 +72,11 @@ class Parts:
             path = self._path(sha256, ending)
             raise EvidenceError(f"{path} is damaged: it cannot be unpacked. {_MEND}") from error
         return content.decode("utf-8", "surrogatepass")
+
+    def sweep(self) -> None:
+        """Remove what killed graders left half-written."""
+        for folder in self.folder.iterdir():
+            sweep(folder)
 
     def _path(self, sha256: str, ending: str) -> Path:
         if not _SHA256.fullmatch(sha256):

@@ -50,7 +50,7 @@ class SayingExecutor:
             else self.exam.expected.get(call.key, Reply(ReplyKind.VALUE, None))
             for call in calls
         }
-        run = RunRecord(outcome=RunOutcome.COMPLETE, seconds=len(self.asked) + 0.125)
+        run = RunRecord(outcome=RunOutcome.COMPLETE, seconds=len(text) + 0.125)
         return Evidence(run=run, replies=replies, executed=text)
 
 
@@ -64,9 +64,11 @@ class SmallClass:
     opened: int = 0  # how often kernels would have been started
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
+    place: Path | None = None  # of the results, where it is not in `folder`
+
     @property
     def out(self) -> Path:
-        return self.folder / "out"
+        return self.place or self.folder / "out"
 
     def replace(self, file: str, old: str, new: str) -> None:
         path = self.folder / "packs" / "line" / file
@@ -125,6 +127,14 @@ class SmallClass:
 
     def results(self) -> bytes:
         return (self.out / "results.json").read_bytes()
+
+    def outputs(self) -> dict[str, bytes]:
+        """Every file that is for people, by name."""
+        return {
+            path.relative_to(self.out).as_posix(): path.read_bytes()
+            for path in self.out.rglob("*")
+            if path.is_file() and "store" not in path.relative_to(self.out).parts
+        }
 
 
 def changed(night: Night) -> list[tuple[str, str, str, str, str]]:

@@ -32,24 +32,15 @@ def marks(small: SmallClass, text: str = MARKS) -> dict[str, Path]:
     return {"marks": path}
 
 
-def outputs(small: SmallClass) -> dict[str, bytes]:
-    """Every file that is for people, by name."""
-    return {
-        path.relative_to(small.out).as_posix(): path.read_bytes()
-        for path in small.out.rglob("*")
-        if path.is_file() and "store" not in path.relative_to(small.out).parts
-    }
-
-
 # ------------------------------------------------------------------------------- resume
 def test_an_unchanged_export_starts_no_kernel_and_gives_the_same_bytes(small: SmallClass) -> None:
     small.grade()
-    before, times = outputs(small), page_times(small)
+    before, times = small.outputs(), page_times(small)
     night = small.grade()
     assert 1 == small.opened
     assert 0 == night.executed
     assert () == night.changes
-    assert before == outputs(small)
+    assert before == small.outputs()
     assert times == page_times(small), "a page was written though nothing in it changed"
 
 
@@ -147,11 +138,11 @@ def test_somebody_who_is_not_there_any_more_is_left_out_with_their_page(small: S
 
 def test_a_page_that_somebody_changed_is_written_again(small: SmallClass) -> None:
     small.grade()
-    before = outputs(small)
+    before = small.outputs()
     for path in (small.out / "feedback").iterdir():
         path.write_text("mine")
     small.grade()
-    assert before == outputs(small)
+    assert before == small.outputs()
 
 
 def test_a_damaged_part_asks_for_a_person_and_the_others_go_on(small: SmallClass) -> None:
