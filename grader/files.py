@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from grader.errors import UsageError
 from grader.text import defuse, plain
@@ -26,16 +28,73 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         UsageError: it cannot be written; the old file, if there was one, is as it was.
     """
+    with whole_file(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """As `write_whole`, for what is too large to be held in memory at once."""
+    with _part_of(path) as part:
+        with part.open("xb") as stream:  # not tempfile: its files are closed to the group
+            yield stream
+        part.replace(path)
+
+
+def write_durable(path: Path, content: bytes) -> None:
+    """Write `content` to `path` for its owner only; once this returns, a power cut costs nothing.
+
+    Raises:
+        UsageError: as `write_whole`.
+    """
+    with _part_of(path) as part:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write the folder's list of names to the disk: a file without its name would be lost."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """Give the name of a part to write and move to `path`; remove it where that fails."""
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with part.open("xb") as stream:  # not tempfile: its files are closed to the group
-            stream.write(content)
-        part.replace(path)
+        yield part
     except OSError as error:
-        raise UsageError(f"{path} could not be written: {error.strerror or error}.") from error
+        raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove parts that killed programs left in `folder`; nobody else may be writing there."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> UsageError:
+    """Return what to raise where `path` could not be written: the sentence says what to do."""
+    said = f"{path} could not be written: {error.strerror or error}."
+    if error.errno in _NO_ROOM:
+        said += " Make room there; the same command then goes on."
+    return UsageError(said)
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:

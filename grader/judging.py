@@ -6,9 +6,10 @@ What the student's code did wrong is FAILED; what the grader or the pack did wro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TypeAlias
 
 from grader.checks import Answer, Check, Failed
 from grader.model import CheckResult, Outcome, ProbeKey, Reply, ReplyKind, Seed, Visibility
@@ -18,13 +19,17 @@ COULD_NOT_JUDGE = "This could not be tested for a reason that is not yours. Staf
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
-    """One check on one seed."""
+class Verdict:
+    """One check, judged: what depends on answers and tolerances, and on no points or texts."""
 
     outcome: Outcome
-    words: str = ""
+    words: str = ""  # of a passed check: a remark
     numbers: str = ""
     staff_note: str = ""
+    seed: Seed | None = None  # the one that decided; None: nothing was asked
+
+
+Verdicts: TypeAlias = Callable[[CheckRule, str], Verdict]  # of a check, by what a probe answered
 
 
 def judge(
@@ -40,50 +45,46 @@ def judge(
         replies: what the student's code answered.
         expected: what the reference answered to the same questions; these say what was asked.
     """
-    context = _Case(checks, replies, expected)
-    first = {rule.id: context.result(rule, rule.probe) for rule in rubric.checks}
+    return results(rubric, Case(checks, replies, expected).verdict)
+
+
+def results(rubric: Rubric, verdict: Verdicts) -> tuple[CheckResult, ...]:
+    """Give every check of the rubric its points and its words, by verdicts of now or earlier."""
+    first = {rule.id: _result(rule, verdict(rule, rule.probe)) for rule in rubric.checks}
     lost = {
         item.id
         for item in rubric.item
         if any(first[rule.id].outcome is Outcome.FAILED for rule in item.check)
     }
-    return tuple(_once(rule, first[rule.id], lost, context) for rule in rubric.checks)
+    return tuple(_once(rule, first[rule.id], lost, verdict) for rule in rubric.checks)
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """All that one judgement looks at."""
+class Case:
+    """All that the verdicts on one submission look at."""
 
     checks: Mapping[str, Check]
     replies: Mapping[ProbeKey, Reply]
     expected: Mapping[ProbeKey, Reply]
 
-    def result(self, rule: CheckRule, probe: str) -> CheckResult:
+    def verdict(self, rule: CheckRule, probe: str) -> Verdict:
         """Judge one check on every seed that was asked; the first one lost decides."""
-        seeds = sorted(_asked(self.expected, probe, varies=rule.varies), key=_public_first)
+        seeds = asked(self.expected, probe, varies=rule.varies)
         remark = ""
         for seed in seeds:
-            verdict = self.verdict(rule, (probe, seed))
+            verdict = self._on(rule, (probe, seed))
             if verdict.outcome is not Outcome.PASSED:
-                return _lost(rule, verdict, seed)
+                return replace(verdict, seed=seed)
             remark = remark or verdict.words
         if not seeds:
             note = f"No question `{probe}` was put to the reference."
-            return _lost(rule, _Verdict(Outcome.BROKEN, staff_note=note), None)
-        return CheckResult(
-            check_id=rule.id,
-            title=rule.title,
-            outcome=Outcome.PASSED,
-            earned=rule.points,
-            possible=rule.points,
-            message=remark,
-            visibility=seeds[-1].visibility,
-        )
+            return Verdict(Outcome.BROKEN, staff_note=note)
+        return Verdict(Outcome.PASSED, remark, seed=seeds[-1])
 
-    def verdict(self, rule: CheckRule, key: ProbeKey) -> _Verdict:
+    def _on(self, rule: CheckRule, key: ProbeKey) -> Verdict:
         got, want = self.replies.get(key), self.expected[key]
         if got is None or got.kind is ReplyKind.NOT_RUN:
-            return _Verdict(Outcome.BROKEN, staff_note=f"Question {key[0]} {key[1]} was not put.")
+            return Verdict(Outcome.BROKEN, staff_note=f"Question {key[0]} {key[1]} was not put.")
         if got.kind is not ReplyKind.VALUE:
             return _without_value(got)
         try:
@@ -92,16 +93,19 @@ class _Case:
                 theirs, ours = theirs[rule.answer], ours[rule.answer]
             remark = self.checks[rule.check].judge(theirs, ours, rule.tolerance)
         except Failed as failed:
-            return _Verdict(Outcome.FAILED, failed.words, failed.numbers)
+            return Verdict(Outcome.FAILED, failed.words, failed.numbers)
         except Exception as crash:  # noqa: BLE001  a pack's code may raise anything
             note = f"Check {rule.id} crashed: {crash!r}"
-            return _Verdict(Outcome.BROKEN, staff_note=note)
-        return _Verdict(Outcome.PASSED, remark or "")
+            return Verdict(Outcome.BROKEN, staff_note=note)
+        return Verdict(Outcome.PASSED, remark or "")
 
 
-def _asked(expected: Mapping[ProbeKey, Reply], probe: str, *, varies: bool) -> list[Seed]:
-    seeds = [seed for probe_id, seed in expected if probe_id == probe]
-    return seeds if varies else [s for s in seeds if (s.visibility, s.index) == _FIXED]
+def asked(questions: Iterable[ProbeKey], probe: str, *, varies: bool) -> list[Seed]:
+    """Return the seeds on which a check judges what `probe` answered, the public ones first."""
+    seeds = [seed for probe_id, seed in questions if probe_id == probe]
+    if not varies:
+        seeds = [seed for seed in seeds if (seed.visibility, seed.index) == _FIXED]
+    return sorted(seeds, key=_public_first)
 
 
 _FIXED = (Visibility.PUBLIC, 0)
@@ -111,7 +115,7 @@ def _public_first(seed: Seed) -> tuple[bool, int]:
     return (seed.visibility is not Visibility.PUBLIC, seed.index)
 
 
-def _without_value(reply: Reply) -> _Verdict:
+def _without_value(reply: Reply) -> Verdict:
     """Say why there is no answer to judge. Details are the student's own words: public only."""
     numbers = ""
     match reply.kind:
@@ -130,12 +134,15 @@ def _without_value(reply: Reply) -> _Verdict:
             words = "Your code ended the Python process (or ran out of memory)."
         case _:
             words = f"What your code returned cannot be read: {reply.detail or 'it is too large'}."
-    return _Verdict(Outcome.FAILED, words, numbers)
+    return Verdict(Outcome.FAILED, words, numbers)
 
 
-def _lost(rule: CheckRule, verdict: _Verdict, seed: Seed | None) -> CheckResult:
-    public = seed is None or seed.visibility is Visibility.PUBLIC
-    if verdict.outcome is Outcome.BROKEN:
+def _result(rule: CheckRule, verdict: Verdict) -> CheckResult:
+    passed = verdict.outcome is Outcome.PASSED
+    public = verdict.seed is None or verdict.seed.visibility is Visibility.PUBLIC
+    if passed:
+        message = verdict.words
+    elif verdict.outcome is Outcome.BROKEN:
         message = COULD_NOT_JUDGE
     else:
         numbers = verdict.numbers if public else "(With other inputs than the public ones.)"
@@ -144,7 +151,7 @@ def _lost(rule: CheckRule, verdict: _Verdict, seed: Seed | None) -> CheckResult:
         check_id=rule.id,
         title=rule.title,
         outcome=verdict.outcome,
-        earned=Decimal(0),
+        earned=rule.points if passed else Decimal(0),
         possible=rule.points,
         message=message,
         visibility=Visibility.PUBLIC if public else Visibility.HIDDEN,
@@ -152,24 +159,16 @@ def _lost(rule: CheckRule, verdict: _Verdict, seed: Seed | None) -> CheckResult:
     )
 
 
-def _once(rule: CheckRule, result: CheckResult, lost: set[str], case: _Case) -> CheckResult:
+def _once(rule: CheckRule, result: CheckResult, lost: set[str], verdict: Verdicts) -> CheckResult:
     """Charge a mistake once: judge again with stand-ins where the parts have lost their points."""
     if rule.if_lost is None or result.outcome is not Outcome.FAILED:
         return result
     blamed = [item for item in rule.if_lost.items if item in lost]
     if not blamed:
         return result
-    again = case.result(rule, rule.if_lost.probe)
+    again = _result(rule, verdict(rule, rule.if_lost.probe))
     if again.outcome is not Outcome.PASSED:
         return result
     names = " and ".join(f"`{item}`" for item in blamed)
     message = f"Tested with a right version of {names}, which lost points above already."
-    return CheckResult(
-        check_id=again.check_id,
-        title=again.title,
-        outcome=again.outcome,
-        earned=again.earned,
-        possible=again.possible,
-        message=message,
-        visibility=again.visibility,
-    )
+    return replace(again, message=message)

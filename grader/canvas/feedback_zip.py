@@ -9,18 +9,16 @@ upload adds a comment: uploading twice says everything twice.
 from __future__ import annotations
 
 import re
-import secrets
 import shutil
 import unicodedata
 import zipfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from grader.canvas.tables import shown
 from grader.errors import UsageError
+from grader.files import whole_file
 
 _ID = r"[1-9][0-9]{0,18}"
 _UPLOAD = re.compile(rf"_(?=(?P<user>{_ID})_(?P<attachment>{_ID})_(?P<display>.+))", re.DOTALL)
@@ -76,7 +74,7 @@ def write_feedback_zip(
         else:
             pages[name] = page
     with (
-        _whole_file(path) as stream,
+        whole_file(path) as stream,
         zipfile.ZipFile(stream, "w", compression=zipfile.ZIP_DEFLATED) as archive,
     ):
         for name, page in sorted(pages.items()):
@@ -150,18 +148,3 @@ def _add(archive: zipfile.ZipFile, name: str, page: Path) -> None:
         info.file_size = page.stat().st_size  # tells zipfile whether it needs the large format
         with archive.open(info, "w") as target:
             shutil.copyfileobj(source, target)
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """As `grader.files.write_whole`, for what is too large to be held in memory at once."""
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as stream:
-            yield stream
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} could not be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)

@@ -5,3 +5,7 @@ of `guarded` (nbclient, kept from being flooded, hung or killed), `exchange` and
 requests of our own to a kernel, and `definitions` finds what is left of a notebook that cannot
 be run. Nothing here knows what answers are expected.
 """
+
+# To be raised when the same notebook may be seen to do or answer something else than before:
+# evidence of an earlier version is then not used again.
+EXECUTION_VERSION = 1

@@ -1,13 +1,13 @@
-"""Put submissions through executor and judge, several at a time.
+"""Put submissions through the executor, several at a time; and judge one.
 
-Knows nothing of files, people's tables or reports: it hands each judged submission on as soon as
-it is done, so that no more than a few notebooks are in memory at once.
+Knows nothing of files, people's tables or reports: it hands each submission on as soon as it was
+run, so that no more than a few notebooks are in memory at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,15 @@ OUR_FAULT = "This could not be run for a reason that is not yours. Staff will lo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One submission that was run. Without evidence, `fault` says what of ours went wrong."""
+
+    submission: Submission
+    evidence: Evidence | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """One submission, run and judged. `fault` says what of ours went wrong, if anything did."""
 
@@ -56,7 +65,7 @@ class Exam:
 
     pack: Pack
     calls: tuple[ProbeCall, ...]
-    expected: dict[ProbeKey, Reply]
+    expected: Mapping[ProbeKey, Reply]
 
     @classmethod
     def of(cls, pack: Pack, secret: bytes | None) -> Exam:
@@ -64,23 +73,30 @@ class Exam:
         calls = pack.questions(secret)
         return cls(pack, (*calls, *pack.survey()), pack.expected(calls))
 
-    def judge(self, submission: Submission, evidence: Evidence, fault: str = "") -> Judged:
-        """Judge evidence, whenever it was gathered."""
+    def judge(self, ran: Ran) -> Judged:
+        """Judge what was observed. What failed on our side costs the student nothing."""
+        evidence = ran.evidence or unseen(OUR_FAULT)
         results = judge(self.pack.rubric, self.pack.checks, evidence.replies, self.expected)
-        return Judged(submission=submission, evidence=evidence, results=results, fault=fault)
+        fault = ran.fault or unread(ran.submission, evidence.run)
+        return Judged(submission=ran.submission, evidence=evidence, results=results, fault=fault)
 
-    async def sit(self, submission: Submission, executor: Executor) -> Judged:
-        """Run one submission and judge it. What fails on our side costs the student nothing."""
-        try:
-            evidence = await executor.run(submission, self.calls)
-        except KernelError as error:
-            return self.judge(submission, unseen(OUR_FAULT), fault=str(error))
-        except Exception as error:  # noqa: BLE001  a fault of ours must not end the batch
-            fault = f"The grader failed on this notebook ({type(error).__name__}: {error})."
-            return self.judge(submission, unseen(OUR_FAULT), fault=fault)
-        unreadable = evidence.run.outcome is RunOutcome.UNREADABLE
-        fault = f"{submission.file}: {' '.join(evidence.run.notes)}" if unreadable else ""
-        return self.judge(submission, evidence, fault)
+
+async def run(submission: Submission, calls: Sequence[ProbeCall], executor: Executor) -> Ran:
+    """Run one submission and put questions to it."""
+    try:
+        evidence = await executor.run(submission, calls)
+    except KernelError as error:
+        return Ran(submission=submission, evidence=None, fault=str(error))
+    except Exception as error:  # noqa: BLE001  a fault of ours must not end the batch
+        fault = f"The grader failed on this notebook ({type(error).__name__}: {error})."
+        return Ran(submission=submission, evidence=None, fault=fault)
+    return Ran(submission=submission, evidence=evidence)
+
+
+def unread(submission: Submission, run: RunRecord) -> str:
+    """Return what a person must know of a notebook that could not be read; empty: it could."""
+    unreadable = run.outcome is RunOutcome.UNREADABLE
+    return f"{submission.file}: {' '.join(run.notes)}" if unreadable else ""
 
 
 def unseen(why: str) -> Evidence:
@@ -88,23 +104,22 @@ def unseen(why: str) -> Evidence:
     return Evidence(run=RunRecord(outcome=RunOutcome.UNREADABLE, notes=(why,)), replies={})
 
 
-async def grade_all(
-    submissions: Iterable[Submission],
-    exam: Exam,
+async def run_all(
+    tasks: Iterable[tuple[Submission, Sequence[ProbeCall]]],
     executor: Executor,
     *,
     jobs: int,
-    done: Callable[[Judged], None],
+    done: Callable[[Ran], None],
 ) -> None:
-    """Put every submission through, `jobs` at a time; `done` gets each as soon as it is judged.
+    """Run every submission and put its questions, `jobs` at a time; `done` gets each at once.
 
     Cancelled, it cancels what is under way and waits until that is cleaned up.
     """
-    waiting: Iterator[Submission] = iter(submissions)
+    waiting: Iterator[tuple[Submission, Sequence[ProbeCall]]] = iter(tasks)
 
     async def work() -> None:
-        for submission in waiting:  # one iterator for all workers: each takes the next
-            done(await exam.sit(submission, executor))
+        for submission, calls in waiting:  # one iterator for all workers: each takes the next
+            done(await run(submission, calls, executor))
 
     workers = [asyncio.create_task(work()) for _ in range(jobs)]
     try:

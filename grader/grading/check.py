@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import KernelError, SubmissionError, UsageError
-from grader.grading.batch import Exam, Executor
+from grader.grading.batch import Exam, Executor, run
 from grader.intake import take_in
 from grader.model import Grade, Late
 from grader.packs import Pack
@@ -41,7 +41,7 @@ def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
         if len(intake.entries) > 1:
             raise UsageError(f"{notebook} holds several notebooks: `grader grade` takes those.")
         submission = intake.entries[0].submission
-        judged = asyncio.run(exam.sit(submission, executor))
+        judged = exam.judge(asyncio.run(run(submission, exam.calls, executor)))
     if judged.fault:
         raise KernelError(judged.fault)
     grade = Grade(

@@ -12,8 +12,16 @@ from grader.canvas import ByStudent, MarkRow, read_marks, write_marks_template
 from grader.errors import UsageError
 from grader.facts import Fact, Work, find_facts, read_cells, surveyed
 from grader.files import write_whole
-from grader.grading.batch import Judged
-from grader.model import Mark, RunOutcome, Seed, Source, Student, Visibility
+from grader.model import (
+    Mark,
+    ProbeKey,
+    Reply,
+    RunOutcome,
+    Seed,
+    Source,
+    Student,
+    Visibility,
+)
 from grader.packs import Pack
 from grader.reports.results import Result, json_text, read_results
 from grader.text import display_safe
@@ -23,15 +31,17 @@ TEMPLATE = "marks-template.csv"
 _SIGN = {True: "ok: ", False: "look: ", None: ""}
 
 
-def gather_facts(pack: Pack, judged: Judged) -> tuple[Fact, ...]:
+def gather_facts(
+    pack: Pack, notebook: Path, replies: Mapping[ProbeKey, Reply], executed: str
+) -> tuple[Fact, ...]:
     """Return what the pack's facts.py finds in one notebook and its run."""
-    survey = judged.evidence.replies.get((pack.rubric.survey or "", Seed(Visibility.PUBLIC, 0)))
-    if not pack.facts or not judged.evidence.executed:
+    if not pack.facts or not executed:
         return ()
+    survey = replies.get((pack.rubric.survey or "", Seed(Visibility.PUBLIC, 0)))
     starter = pack.rubric.starter and pack.file(pack.rubric.starter).read_text(encoding="utf-8")
     work = Work(
-        handed_in=read_cells(judged.submission.path.read_text(encoding="utf-8-sig")),
-        executed=read_cells(judged.evidence.executed),
+        handed_in=read_cells(notebook.read_text(encoding="utf-8-sig")),
+        executed=read_cells(executed),
         starter=read_cells(starter),
         survey=surveyed(survey),
     )

@@ -3,46 +3,40 @@
 One call does the whole way of the data. What concerns one submission is a sentence in its
 `attention`; only what makes the whole run senseless (a table that cannot be read, a pack that
 contradicts itself, a folder that cannot be written) stops it, before anything has run.
+
+What was observed is kept as soon as it is known, so the same call goes on where it was stopped,
+and runs no notebook that was run before.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader.canvas import HandedIn, resolve_pairs
 from grader.errors import UsageError
-from grader.files import write_whole
-from grader.grading.batch import Exam, Executor, Judged, grade_all, unseen
-from grader.grading.course import Course, Tables
-from grader.grading.marking import gather_facts
-from grader.grading.reporting import CanvasExport, Made, Night, report
-from grader.intake import Entry, Intake, Problem, take_in
-from grader.lateness import Lateness
-from grader.model import Grade, Late, Student, Submission
-from grader.packs import Pack
-from grader.reports.html import feedback_page
-from grader.reports.names import feedback_name
-from grader.scoring import score
+from grader.files import sweep
+from grader.grading.asked import asked_for, entry_to_json
+from grader.grading.batch import Exam, Executor, Ran, run_all
+from grader.grading.cases import Case, cases_of, without_notebook
+from grader.grading.changes import person_key
+from grader.grading.concluding import Conclusion
+from grader.grading.course import Course
+from grader.grading.judgement import Seen
+from grader.grading.keys import Keys, environment, reference
+from grader.grading.order import Order
+from grader.grading.reporting import Night
+from grader.intake import Intake, take_in
+from grader.model import Evidence, ProbeCall, ProbeKey, Reply
+from grader.store import Happened, Kept, Question, Store, locked, open_store
 from grader.text import display_safe
 
-CANVAS_COUNTS = Lateness(late=Late(note="Canvas takes points off for late work by itself."))
+__all__ = ["Order", "Watcher", "grade_night"]
+
 NO_NOTEBOOK = "What was handed in is not a notebook that can be run. Ask the staff what to do."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What was asked for."""
-
-    sources: tuple[Path, ...]
-    out: Path
-    pack: Pack
-    secret: bytes
-    tables: Tables
-    jobs: int
-    export: CanvasExport
+OpenExecutor = Callable[[], AbstractContextManager[Executor]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,166 +44,254 @@ class Watcher:
     """What wants to know how far the night is."""
 
     began: Callable[[int], None] = lambda _: None
-    judged: Callable[[Grade], None] = lambda _: None
+    seen: Callable[[bool], None] = lambda _: None  # whether it wants attention
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """One submission and what is known of it beside its notebook."""
-
-    submission: Submission  # its students: the submitter first
-    late_flag: bool = False
-    questions: tuple[str, ...] = ()
-
-
-def grade_night(order: Order, executor: Executor, watcher: Watcher) -> Night:
+def grade_night(order: Order, open_executor: OpenExecutor, watcher: Watcher) -> Night:
     """Grade everything and write every report.
 
+    Args:
+        open_executor: what runs notebooks; opened only if there are any to run.
+
     Raises:
-        UsageError, PackError: the whole night is asked for wrongly; mostly before anything ran.
+        UsageError, PackError, StoreError: the whole night is asked for wrongly, or cannot go on.
     """
     course = Course.read(order.tables, order.pack.rubric)
-    exam = Exam.of(order.pack, order.secret)
-    _make_folders(order.out)
-    intake = take_in(order.sources, order.out / "store" / "notebooks", roster=course.roster)
-    cases = _cases(intake, course)
-    lost = _unreadable(intake)
-    watcher.began(len(cases))
-    desk = _Desk(order, course, {_key(c.submission): c for c in (*cases, *lost)}, watcher)
-    for case in lost:
-        desk.make_out(exam.judge(case.submission, unseen(NO_NOTEBOOK)))
-    submissions = [case.submission for case in cases]
-    asyncio.run(grade_all(submissions, exam, executor, jobs=order.jobs, done=desk.make_out))
-    return report(order.out, course, intake.problems, desk.made, order.export)
-
-
-# ------------------------------------------------------------------------------- who and what
-def _cases(intake: Intake, course: Course) -> list[_Case]:
-    """One case for each notebook: its pair settled, its open questions gathered."""
-    handed_in = [
-        HandedIn(
-            file=entry.submission.file,
-            student=_submitter(entry),
-            partner_names=entry.partner_names,
-            group=entry.is_group,
+    make_folders(order.out)
+    with opened(order.out, order.store) as store:
+        store.begin(order.line)
+        intake = take_in(order.sources, notebooks(order.out), roster=course.roster)
+        exam = prepared(order, store)
+        asked = asked_for(order, store, intake.problems)
+        cases = cases_of(intake, course)
+        store.set_submissions(_entries(intake, cases), asked)
+        running = Running(order, exam, Keys.of(order.pack, exam.calls, exam.expected), store)
+        seen = running.observe(cases, open_executor, watcher)
+        seen += [Seen(case=case, why=NO_NOTEBOOK) for case in without_notebook(intake)]
+        conclusion = Conclusion(
+            order=order, course=course, problems=intake.problems, ready=running, asked=asked
         )
-        for entry in intake.entries
-    ]
-    shared = resolve_pairs(handed_in, roster=course.gradebook, partners=course.partners)
-    return [
-        _Case(
-            submission=replace(entry.submission, students=share.students),
-            late_flag=entry.late_flag,
-            questions=(
-                *share.problems,
-                *_said_of(_submitter(entry), intake.problems),
-                *_stranger(entry, course),
-            ),
-        )
-        for entry, share in zip(intake.entries, shared, strict=True)
-    ]
+        return conclusion.of(seen)
 
 
-def _submitter(entry: Entry) -> Student:
-    return entry.submission.students[0]
+@contextmanager
+def opened(out: Path, url: str) -> Iterator[Store]:
+    """Lock the folder of results and open its store."""
+    with locked(out / "store"):
+        for folder in (out, out / "feedback", out / "store", notebooks(out)):
+            sweep(folder)
+        store = open_store(out, url)
+        store.parts.sweep()
+        try:
+            yield store
+        finally:
+            store.close()
 
 
-def _stranger(entry: Entry, course: Course) -> tuple[str, ...]:
-    """Ask about somebody whom the roster does not have: their grade has no place to go."""
-    student, file = _submitter(entry), display_safe(entry.submission.file)
-    if course.gradebook is None or student in course.roster:
-        return ()
-    if entry.anonymous_id:
-        return ()  # nobody of an anonymous export is on the roster, and Canvas knows who it was
-    mend = "find out who it was, or export the gradebook anew"
-    return (f"{file} was handed in by somebody who is not on the roster: {mend}.",)
+def notebooks(out: Path) -> Path:
+    """Return where the notebooks that were handed in are kept."""
+    return out / "store" / "notebooks"
 
 
-def _said_of(student: Student, problems: Iterable[Problem]) -> tuple[str, ...]:
-    return tuple(problem.sentence for problem in problems if problem.student == student)
-
-
-def _unreadable(intake: Intake) -> list[_Case]:
-    """A case for each student who handed in something, but no notebook that can be run."""
-    readable = {_submitter(entry) for entry in intake.entries}
-    first: dict[Student, Problem] = {}
-    for problem in intake.problems:
-        if problem.student is not None and problem.student not in readable:
-            first.setdefault(problem.student, problem)
-    return [
-        _Case(
-            submission=Submission(students=(student,), file=problem.file, path=Path(), sha256=""),
-            questions=_said_of(student, intake.problems),
-        )
-        for student, problem in first.items()
-    ]
-
-
-def _key(submission: Submission) -> tuple[str, Student]:
-    return (submission.file, submission.students[0])
-
-
-def _make_folders(out: Path) -> None:
+def make_folders(out: Path) -> None:
+    """Make the folders of the results, for their owner only."""
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are nobody else's business
-        for name in ("feedback", "store"):
-            (out / name).mkdir(exist_ok=True)
-        for name in ("canvas-import.csv", "feedback.zip"):  # of an earlier run, if not made anew
-            (out / name).unlink(missing_ok=True)
+        (out / "feedback").mkdir(exist_ok=True)
+        (out / "store").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{out} cannot be used for the results: {error.strerror}.") from error
 
 
-# ------------------------------------------------------------------------------- making out
+def prepared(order: Order, store: Store, *, keep: bool = True) -> Exam:
+    """Return the exam; the reference's answers are those of before where nothing has changed."""
+    pack = order.pack
+    calls = pack.questions(order.secret)
+    key = reference(pack, calls)
+    expected = store.expected(key)
+    if expected is None:
+        expected = pack.expected(calls)
+        if keep:
+            store.keep_expected(key, expected)
+    return Exam(pack, (*calls, *pack.survey()), expected)
+
+
+def _entries(
+    intake: Intake, cases: Sequence[Case]
+) -> list[tuple[tuple[str, ...], str, dict[str, object]]]:
+    return [
+        (
+            tuple(person_key(student) for student in case.submission.students),
+            entry.submission.sha256,
+            entry_to_json(entry),
+        )
+        for entry, case in zip(intake.entries, cases, strict=True)
+    ]
+
+
+# ------------------------------------------------------------------------------- running
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A notebook that has to run: what is known of it already, and why it runs."""
+
+    case: Case
+    kept: Kept | None
+    why: str
+
+
 @dataclass(slots=True)
-class _Desk:
-    """Makes grades out: knows whose a submission is and what is open about it."""
+class Running:
+    """Runs what was not run before, and keeps what is seen."""
 
     order: Order
-    course: Course
-    cases: Mapping[tuple[str, Student], _Case]
-    watcher: Watcher
-    made: Made = field(default_factory=Made)
+    exam: Exam
+    keys: Keys
+    store: Store
+    executed: int = 0
+    lacking: tuple[int, tuple[str, ...]] = (0, ())  # notebooks not asked, and the probes
 
-    def make_out(self, judged: Judged) -> None:
-        """Score one judged submission for each of its students, and write their pages."""
-        case = self.cases[_key(judged.submission)]
-        grades = [self._grade(student, judged, case) for student in case.submission.students]
-        rubric, executed = self.order.pack.rubric, judged.evidence.executed
-        for grade in grades:
-            page = self.order.out / "feedback" / feedback_name(grade)
-            write_whole(page, feedback_page(grade, rubric, executed).encode())
-        self.made.pages.append((judged.submission.file, self._page(grades[0])))
-        self.made.facts[judged.submission.sha256] = gather_facts(self.order.pack, judged)
-        self.made.grades += grades
-        self.watcher.judged(grades[0])
+    def observe(
+        self,
+        cases: Sequence[Case],
+        open_executor: OpenExecutor,
+        watcher: Watcher,
+        *,
+        used: Collection[int] | None = None,
+        run: bool = True,
+    ) -> list[Seen]:
+        """Return what is known of each case, once everything that has to run was run.
 
-    def _page(self, grade: Grade) -> Path:
-        return self.order.out / "feedback" / feedback_name(grade)
+        Args:
+            used: the evidence to take, whatever its limits and environment; None: what fits.
+            run: whether notebooks may be run; else only what is there is taken.
+        """
+        place = environment(self.order.pack)
+        there = self.store.evidence()
+        kept: dict[str, Kept | None] = {}
+        for case in cases:
+            sha256 = case.submission.sha256
+            found = there.get(sha256, ())
+            kept[sha256] = self._best(found, place) if used is None else _used(found, used)
+        cases_to_run = {sha: case for case in cases if self._wanted(kept[sha := _sha256(case)])}
+        watcher.began(len(cases))
+        for case in cases:
+            if _sha256(case) not in cases_to_run:
+                watcher.seen(False)
+        tasks = {
+            sha: _Task(case, kept[sha], _why(there.get(sha), kept[sha], self.order))
+            for sha, case in cases_to_run.items()
+        }
+        faults: dict[str, str] = {}
+        if not run:
+            probes = {call.probe_id for sha in tasks for call in self._wanted(kept[sha])}
+            self.lacking = (len(tasks), tuple(sorted(probes)))
+        elif tasks:
+            with open_executor() as executor:
+                for sha256, ran in self._run(tasks, place, executor, watcher).items():
+                    if isinstance(ran, Kept):
+                        kept[sha256] = ran
+                    else:
+                        faults[sha256] = ran
+        return [
+            Seen(
+                case=case,
+                kept=kept[_sha256(case)],
+                fault=faults.get(_sha256(case), "") or self._lacking(case, kept[_sha256(case)]),
+            )
+            for case in cases
+        ]
 
-    def _grade(self, student: Student, judged: Judged, case: _Case) -> Grade:
-        submitter, *_ = everyone = case.submission.students
-        lateness = self._lateness(student, case)
-        asked = (*case.questions, *self.course.problems_of(student), lateness.asks, judged.fault)
-        attention = tuple(dict.fromkeys(filter(None, asked)))
-        return Grade(
-            student=student,
-            file=judged.submission.file,
-            sha256=judged.submission.sha256,
-            run=judged.evidence.run,
-            score=score(
-                self.order.pack.rubric,
-                judged.results,
-                self.course.marks_of(student, submitter),
-                late=lateness.late,
-                open_question=bool(attention),
-            ),
-            attention=attention,
-            partners=tuple(other for other in everyone if other != student),
+    def _run(
+        self, tasks: Mapping[str, _Task], place: str, executor: Executor, watcher: Watcher
+    ) -> dict[str, Kept | str]:
+        """Run notebooks; return what was kept of each, or what of ours went wrong."""
+        came: dict[str, Kept | str] = {}
+
+        def done(ran: Ran) -> None:
+            sha256 = ran.submission.sha256
+            if ran.evidence is None:
+                came[sha256] = ran.fault
+            else:
+                came[sha256] = self._keep(tasks[sha256], ran.evidence, place)
+                self.executed += 1
+            watcher.seen(ran.evidence is None)
+
+        calls = [(task.case.submission, self._wanted(task.kept)) for task in tasks.values()]
+        asyncio.run(run_all(calls, executor, jobs=self.order.jobs, done=done))
+        return came
+
+    def _best(self, there: Sequence[Kept], place: str) -> Kept | None:
+        since = self.store.begun(self.order.line) if self.order.fresh else 0
+        fits = (k for k in there if k.command >= since and k.serves(place, self.order.limits))
+        return next(fits, None)
+
+    def _wanted(self, kept: Kept | None) -> list[ProbeCall]:
+        """Return the questions that evidence does not answer: all, where there is none."""
+        known = kept.asked if kept else {}
+        calls = self.exam.calls
+        return [call for call in calls if known.get(call.key) != self.keys.questions[call.key]]
+
+    def _lacking(self, case: Case, found: Kept | None) -> str:
+        """Say what a notebook was not asked; empty: nothing that counts."""
+        file = display_safe(case.submission.file)
+        if found is None:
+            return f"{file} was not run yet: give the command of `grader grade` again."
+        missing = dict.fromkeys(
+            call.probe_id for call in self._wanted(found) if call.key in self.exam.expected
+        )
+        if not missing:
+            return ""
+        asks = ", ".join(missing)
+        return f"{file} was not asked {asks} as it is now: `grader rejudge --run` does that."
+
+    def _keep(self, task: _Task, evidence: Evidence, place: str) -> Kept:
+        """Keep what a run showed, together with what is known already and was not asked again."""
+        before = task.kept
+        if before is not None:
+            evidence = self._together(before, evidence)
+        submission = task.case.submission
+        return self.store.keep_evidence(
+            evidence,
+            [Question(call.key, self.keys.questions[call.key]) for call in self.exam.calls],
+            sha256=submission.sha256,
+            environment=before.environment if before else place,
+            limits=before.limits if before else self.order.limits,
+            events=[_ran(person_key(who), evidence, task.why) for who in submission.students],
         )
 
-    def _lateness(self, student: Student, case: _Case) -> Lateness:
-        if self.order.export.deducts_late and self.course.due is None:
-            return CANVAS_COUNTS  # nobody here needs to know how late anybody was
-        submitter = case.submission.students[0]
-        return self.course.lateness(student, submitter, late_flag=case.late_flag)
+    def _together(self, before: Kept, evidence: Evidence) -> Evidence:
+        """Add new replies to kept evidence. How the notebook ran stays as it was seen first."""
+        was = self.store.observed(before)
+        replies: dict[ProbeKey, Reply] = {
+            key: reply
+            for key, reply in was.replies.items()
+            if before.asked.get(key) == self.keys.questions.get(key)
+        }
+        notes = tuple(dict.fromkeys((*was.run.notes, *evidence.run.notes)))
+        return Evidence(
+            run=replace(was.run, notes=notes),
+            replies={**replies, **evidence.replies},
+            executed=self.store.executed(before),
+        )
+
+
+def _used(there: Sequence[Kept], used: Collection[int]) -> Kept | None:
+    """Return the evidence that was judged last, or the newest."""
+    return next((kept for kept in there if kept.id in used), there[0] if there else None)
+
+
+def _sha256(case: Case) -> str:
+    return case.submission.sha256
+
+
+def _ran(student: str, evidence: Evidence, why: str) -> Happened:
+    return Happened(student=student, what="ran", after=str(evidence.run.outcome), why=why)
+
+
+def _why(there: Sequence[Kept] | None, kept: Kept | None, order: Order) -> str:
+    """Say why a notebook is run."""
+    if kept is not None:
+        return "new questions"
+    if order.fresh:
+        return "asked for with --fresh"
+    return "other limits or packages" if there else "new notebook"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 from grader.canvas import CanvasImport, Gradebook, write_canvas_import, write_feedback_zip
 from grader.errors import UsageError
 from grader.facts import Fact
+from grader.grading.changes import Change
 from grader.grading.course import Course
 from grader.grading.marking import write_facts
 from grader.intake import Problem
 from grader.model import Grade, State, Student
-from grader.reports.results import in_order, write_results
 from grader.reports.tables import Attention, attention_rows, write_attention, write_grades
 
 NOBODY = Student(name="")
@@ -36,46 +36,56 @@ class Night:
     grades: tuple[Grade, ...]
     attention: tuple[Attention, ...]
     nothing_handed_in: tuple[Student, ...]
-    canvas: CanvasImport | None
-    notices: tuple[str, ...]
+    canvas: CanvasImport | None = None
+    notices: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    executed: int = 0  # notebooks that were run
+    first: bool = True  # nothing was known of anybody here before
 
 
-@dataclass(slots=True)
-class Made:
-    """What was made out for each submission, and is kept until the end."""
-
-    grades: list[Grade] = field(default_factory=list)
-    facts: dict[str, Sequence[Fact]] = field(default_factory=dict)  # by the notebook's sha256
-    pages: list[tuple[str, Path]] = field(default_factory=list)  # Canvas's file name, our page
-
-
-def report(
-    out: Path, course: Course, problems: Sequence[Problem], made: Made, export: CanvasExport
-) -> Night:
-    """Write everything that is about the whole class.
+def looked_over(
+    course: Course, problems: Sequence[Problem], grades: Sequence[Grade]
+) -> tuple[tuple[Attention, ...], tuple[Student, ...]]:
+    """Return what asks for a person, and who handed in nothing.
 
     Args:
         problems: what the intake found; those of a student are in that student's grade too.
     """
-    grades = in_order(made.grades)
     attention = (*_of_nobody(problems, course, grades), *attention_rows(grades))
-    missing = _nothing_handed_in(course, grades)
-    write_results(out / "results.json", grades)
-    write_grades(out / "grades.csv", grades)
-    write_facts(out, made.facts)
-    write_attention(out / "attention.csv", (*attention, *map(_handed_in_nothing, missing)))
+    return attention, _nothing_handed_in(course, grades)
+
+
+def report(
+    out: Path,
+    course: Course,
+    night: Night,
+    facts: Mapping[str, Sequence[Fact]],
+    export: CanvasExport,
+) -> tuple[CanvasImport | None, tuple[str, ...]]:
+    """Write every table about the whole class; return what was written for Canvas."""
+    write_grades(out / "grades.csv", night.grades)
+    write_facts(out, facts)
+    waiting = map(_handed_in_nothing, night.nothing_handed_in)
+    write_attention(out / "attention.csv", (*night.attention, *waiting))
+    canvas, notices = _canvas_import(out, course.gradebook, night.grades, export)
+    if canvas is None:
+        _remove(out / "canvas-import.csv")  # of an earlier run
+    return canvas, notices
+
+
+def pack_feedback(out: Path, course: Course, pages: Sequence[tuple[str, Path]]) -> None:
+    """Write feedback.zip of (Canvas's file name, our page); none where nothing is Canvas's."""
     user_ids = [student.canvas_id for student in course.roster]
-    packed = write_feedback_zip(out / "feedback.zip", made.pages, user_ids=user_ids)
+    packed = write_feedback_zip(out / "feedback.zip", pages, user_ids=user_ids)
     if not packed.names:
-        (out / "feedback.zip").unlink()  # nothing in it came from a Canvas upload
-    canvas, notices = _canvas_import(out, course.gradebook, grades, export)
-    return Night(
-        grades=tuple(grades),
-        attention=attention,
-        nothing_handed_in=missing,
-        canvas=canvas,
-        notices=notices,
-    )
+        _remove(out / "feedback.zip")
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be removed: {error.strerror}.") from error
 
 
 def _of_nobody(

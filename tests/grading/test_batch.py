@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grader.errors import KernelError, UsageError
-from grader.grading.batch import Exam, Judged, grade_all
+from grader.grading.batch import Exam, Judged, Ran, run_all
 from grader.model import Evidence, Outcome, ProbeCall, RunOutcome, RunRecord, Student, Submission
 from grader.packs import load_pack
 
@@ -55,15 +55,14 @@ def submission(file: str) -> Submission:
 
 def graded(exam: Exam, files: Sequence[str], jobs: int = 2) -> tuple[dict[str, Judged], int]:
     done: dict[str, Judged] = {}
+
+    def judge(ran: Ran) -> None:
+        assert ran.submission.file not in done
+        done[ran.submission.file] = exam.judge(ran)
+
     executor = CannedExecutor(exam)
-    batch = grade_all(
-        [submission(file) for file in files],
-        exam,
-        executor,
-        jobs=jobs,
-        done=lambda judged: done.update({judged.submission.file: judged}),
-    )
-    asyncio.run(batch)
+    tasks = [(submission(file), exam.calls) for file in files]
+    asyncio.run(run_all(tasks, executor, jobs=jobs, done=judge))
     return done, executor.most_at_once
 
 
@@ -87,13 +86,8 @@ def test_a_cancelled_batch_cleans_up_what_is_under_way(exam: Exam) -> None:
     executor = CannedExecutor(exam)
 
     async def stopped() -> None:
-        batch = grade_all(
-            [submission("endless"), submission("endless")],
-            exam,
-            executor,
-            jobs=2,
-            done=lambda _: None,
-        )
+        tasks = [(submission("endless"), exam.calls)] * 2
+        batch = run_all(tasks, executor, jobs=2, done=lambda _: None)
         task = asyncio.create_task(batch)
         while executor.at_once < 2:  # noqa: ASYNC110  the executor is simple on purpose
             await asyncio.sleep(0)
@@ -106,11 +100,12 @@ def test_a_cancelled_batch_cleans_up_what_is_under_way(exam: Exam) -> None:
 
 
 def test_what_cannot_be_written_stops_the_batch_with_its_sentence(exam: Exam) -> None:
-    def full(_: Judged) -> None:
+    def full(_: Ran) -> None:
         raise UsageError("The disk is full.")
 
     executor = CannedExecutor(exam)
-    batch = grade_all([submission("s"), submission("endless")], exam, executor, jobs=2, done=full)
+    tasks = [(submission(file), exam.calls) for file in ("s", "endless")]
+    batch = run_all(tasks, executor, jobs=2, done=full)
     with pytest.raises(UsageError, match="disk is full"):
         asyncio.run(batch)
     assert 0 == executor.at_once

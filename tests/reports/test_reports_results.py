@@ -13,7 +13,14 @@ import pytest
 
 from grader.errors import UsageError
 from grader.model import Grade, Late, Mark, Student
-from grader.reports.results import read_results, result_object, result_of, write_results
+from grader.reports.results import (
+    json_text,
+    published,
+    read_results,
+    result_object,
+    result_of,
+    write_results,
+)
 
 MakeGrade = Callable[..., Grade]
 STAFF_NOTE = "HIDDEN-NUMBER-8675309"
@@ -161,3 +168,10 @@ def test_a_file_that_is_not_ours_is_refused_with_its_key(
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"results\.json could not be read"):
         read_results(tmp_path / "results.json")
+
+
+def test_the_fast_way_to_json_writes_the_same(
+    make_grade: Callable[..., Grade], hostile: str
+) -> None:
+    grade = make_grade({"relu_values": hostile, "adam_trace": "7 \u00fc"}, name=hostile)
+    assert json_text(result_object(grade)) == published(grade)

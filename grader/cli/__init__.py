@@ -5,28 +5,44 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from grader.cli.afterwards import changed_rows, history, rejudge
+from grader.cli.options import (
+    FILE,
+    PACK_VARIABLE,
+    command_line,
+    cores,
+    isolation_option,
+    limit_options,
+    limits_of,
+    pack_of,
+    pack_options,
+    progress,
+    store_option,
+    table_options,
+    warn,
+)
 from grader.errors import GraderError, KernelError
+from grader.execution.executor import NotebookExecutor
 from grader.files import write_whole
 from grader.grading.check import check_notebook
 from grader.grading.course import Tables
 from grader.grading.doctor import examine
 from grader.grading.marking import template
-from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.night import Order, grade_night
 from grader.grading.reporting import CanvasExport, Night
 from grader.grading.setting import course_secret, notebook_executor
 from grader.kernels.isolation import Isolation
-from grader.model import Grade, Limits, Section, State
-from grader.packs import Pack, bundled, load_pack
+from grader.model import Section, State
+from grader.packs import bundled, load_pack
+from grader.reports.changes import changes_report
 from grader.reports.console import check_report, doctor_table, night_report
 from grader.reports.results import json_text, result_object
 
@@ -34,10 +50,6 @@ NEEDS_ATTENTION = 3
 BELOW_MIN_SCORE = 1
 WRONG_USE = 2
 STOPPED = 130
-PACK_VARIABLE = "GRADER_PACK_DIR"
-F = TypeVar("F", bound=Callable[..., Any])
-SECONDS = click.FloatRange(min=0, min_open=True)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _WrongUseError(click.ClickException):
@@ -59,7 +71,7 @@ class _Group(click.Group):
         except GraderError as error:
             raise _WrongUseError(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("Stopped. Nothing is half-written; the same command starts again.", err=True)
+            click.echo("Stopped. Nothing is half-written; the same command goes on.", err=True)
             sys.exit(STOPPED)
 
 
@@ -77,62 +89,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
-# ------------------------------------------------------------------------------- shared options
-def pack_options(command: F) -> F:
-    """Which assignment, and from where."""
-    options = (
-        click.option("--assignment", default="a2", show_default=True, help="Which assignment."),
-        click.option(
-            "--pack-dir",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            multiple=True,
-            envvar=PACK_VARIABLE,
-            help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
-        ),
-    )
-    return _with(options, command)
-
-
-def limit_options(command: F) -> F:
-    """What a notebook may use."""
-    options = (
-        click.option("--cell-seconds", type=SECONDS, help="Time limit of a cell."),
-        click.option("--notebook-seconds", type=SECONDS, help="Time limit of all cells."),
-    )
-    return _with(options, command)
-
-
-def isolation_option(command: F) -> F:
-    """How far student code is kept from this machine."""
-    option = click.option(
-        "--isolation",
-        type=click.Choice([each.value for each in Isolation]),
-        default=Isolation.AUTO.value,
-        show_default=True,
-        help="auto: every layer that works here; strict: all or nothing; off: none.",
-    )
-    return _with([option], command)
-
-
-def _with(options: Iterable[Callable[[F], F]], command: F) -> F:
-    for option in reversed(list(options)):
-        command = option(command)
-    return command
-
-
-def _pack(options: dict[str, Any]) -> Pack:
-    """Take what `pack_options` added out of `options`, and load the pack."""
-    folders = [*options.pop("pack_dir"), bundled("rubrics")]
-    return load_pack(options.pop("assignment"), folders)
-
-
-def _limits(options: dict[str, Any], pack: Pack) -> Limits:
-    """Take what `limit_options` added out of `options`; the pack's limits stand for the rest."""
-    limits = pack.rubric.limits.limits()
-    for name in ("cell_seconds", "notebook_seconds"):
-        if (seconds := options.pop(name)) is not None:
-            limits = replace(limits, **{name: seconds})
-    return limits
+main.add_command(rejudge)
+main.add_command(history)
 
 
 # ------------------------------------------------------------------------------- grade
@@ -148,12 +106,9 @@ def _limits(options: dict[str, Any], pack: Pack) -> Limits:
     help="Folder for the results.",
 )
 @click.option("--roster", type=FILE, help="Canvas's gradebook export (CSV).")
-@click.option("--due", default="", help="When it was due, such as 2026-10-31T23:59.")
-@click.option("--submitted", type=FILE, help="When each handed in: CSV, or Canvas's JSON.")
-@click.option("--extensions", type=FILE, help="CSV: student,until,reason.")
-@click.option("--partners", type=FILE, help="CSV: student,partner.")
-@click.option("--marks", type=FILE, help="CSV: student,item,points,comment.")
-@click.option("--hidden-seed-file", type=FILE, help="The course's secret (or $GRADER_HIDDEN_SEED).")
+@table_options
+@click.option("--fresh", is_flag=True, help="Run every notebook again, the unchanged ones too.")
+@store_option
 @click.option("--jobs", type=click.IntRange(min=1), help="Notebooks at a time; default: cores.")
 @click.option("--canvas-assignment", default="", help="The gradebook's column, by title or id.")
 @click.option("--canvas-deducts-late", is_flag=True, help="Export grades before the late penalty.")
@@ -172,9 +127,14 @@ def grade(
     canvas_assignment: str,
     canvas_deducts_late: bool,
     isolation: str,
+    fresh: bool,
+    store: str,
     **options: Any,
 ) -> None:
     """Grade SOURCE...: Canvas zips, folders or notebooks.
+
+    A notebook that was run before is not run again: the same command goes on where it was
+    stopped, and a later download grades what is new in it.
 
     \b
     Examples:
@@ -184,8 +144,9 @@ def grade(
 
     Ends with status 0 if everything was judged, 3 if something needs attention.
     """
-    pack = _pack(options)
-    limits = _limits(options, pack)
+    folders = tuple(options["pack_dir"])
+    pack = pack_of(options)
+    limits = limits_of(options, pack)
     secret, note = course_secret(hidden_seed_file, out, os.environ)
     order = Order(
         sources=sources,
@@ -193,62 +154,43 @@ def grade(
         pack=pack,
         secret=secret,
         tables=Tables(**options),
-        jobs=jobs or _cores(),
+        jobs=jobs or cores(),
         export=CanvasExport(
             title=pack.rubric.title,
             assignment=canvas_assignment,
             deducts_late=canvas_deducts_late,
         ),
+        limits=limits,
+        fresh=fresh,
+        store=store,
+        line=command_line(),
+        pack_folders=folders,
+        secret_file=hidden_seed_file,
     )
-    ctx.exit(_grade(order, limits, note, Isolation(isolation)))
+    ctx.exit(_grade(order, note, Isolation(isolation)))
 
 
-def _grade(order: Order, limits: Limits, note: str, isolation: Isolation) -> int:
+def _grade(order: Order, note: str, isolation: Isolation) -> int:
     """Grade with a progress bar, show what came of it, return the exit status."""
     console = Console()
-    with (
-        notebook_executor(order.pack, limits, isolation, _warn) as executor,
-        _progress(console) as watcher,
-    ):
+
+    def executor() -> AbstractContextManager[NotebookExecutor]:
+        return notebook_executor(order.pack, order.limits, isolation, warn)
+
+    with progress(console) as watcher:
         night = grade_night(order, executor, watcher)
     console.print(night_report(night.grades, night.attention, order.out))
-    for notice in (note, *night.notices, *_missing(night)):
+    if not night.first:
+        console.print(changes_report(changed_rows(night)))
+    ran = f"{night.executed} of {len(night.grades)} run, the others' evidence was there already."
+    for notice in (note, ran, *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")
     return NEEDS_ATTENTION if night.attention else 0
-
-
-def _warn(sentence: str) -> None:
-    click.echo(f"Warning: {sentence}", err=True)
 
 
 def _missing(night: Night) -> list[str]:
     count = len(night.nothing_handed_in)
     return [f"{count} on the roster handed in nothing: see attention.csv."] if count else []
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _progress(console: Console) -> Any:
-    """Yield a watcher that shows how many are done, how many want attention and the time left."""
-    columns = (
-        TextColumn("Grading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[attention]} need attention"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=None, attention=0)
-        seen = {"attention": 0}
-
-        def judged(grade: Grade) -> None:
-            seen["attention"] += grade.score.state is State.NEEDS_ATTENTION
-            progress.update(bar, advance=1, attention=seen["attention"])
-
-        yield Watcher(began=lambda total: progress.update(bar, total=total), judged=judged)
 
 
 # ------------------------------------------------------------------------------- check
@@ -281,9 +223,9 @@ def check(
       grader check Lastname-A2.ipynb
       grader check Lastname-A2.ipynb --format json -o result.json --min-score 60
     """
-    pack = _pack(options)
-    limits = _limits(options, pack)
-    with notebook_executor(pack, limits, Isolation(isolation), _warn) as executor:
+    pack = pack_of(options)
+    limits = limits_of(options, pack)
+    with notebook_executor(pack, limits, Isolation(isolation), warn) as executor:
         checked = check_notebook(notebook, pack, executor)
     if form == "json":
         text = json_text(result_object(checked.grade))
@@ -325,7 +267,7 @@ def marks_template(out: Path, given: Path | None, **options: Any) -> None:
       grader marks template graded
       grader marks template graded --marks marks.csv
     """
-    path, count = template(out, _pack(options), given)
+    path, count = template(out, pack_of(options), given)
     click.echo(f"{path}: {count} marks to give.")
 
 
@@ -383,11 +325,12 @@ def demo(ctx: click.Context, out: Path) -> None:
             partners=samples / "a2-partners.csv",
             marks=samples / "a2-marks.csv",
         ),
-        jobs=_cores(),
+        jobs=cores(),
         export=CanvasExport(title=pack.rubric.title),
+        limits=replace(pack.rubric.limits.limits(), cell_seconds=DEMO_CELL_SECONDS),
+        line=command_line(),
     )
-    limits = replace(pack.rubric.limits.limits(), cell_seconds=DEMO_CELL_SECONDS)
-    status = _grade(order, limits, note, Isolation.AUTO)
+    status = _grade(order, note, Isolation.AUTO)
     click.echo(f"\nA page for each student is in {out / 'feedback'}: open one in a browser.")
     click.echo("Some of these made-up students want attention on purpose.")
     ctx.exit(0 if status in {0, NEEDS_ATTENTION} else status)

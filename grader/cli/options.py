@@ -1,0 +1,151 @@
+"""What several commands share: options, the progress bar, and how a warning is shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from grader.grading.night import Watcher
+from grader.kernels.isolation import Isolation
+from grader.model import Limits
+from grader.packs import Pack, bundled, load_pack
+
+PACK_VARIABLE = "GRADER_PACK_DIR"
+STORE_VARIABLE = "GRADER_STORE"
+F = TypeVar("F", bound=Callable[..., Any])
+SECONDS = click.FloatRange(min=0, min_open=True)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
+
+
+def pack_options(command: F) -> F:
+    """Which assignment, and from where."""
+    options = (
+        click.option("--assignment", default="a2", show_default=True, help="Which assignment."),
+        click.option(
+            "--pack-dir",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            multiple=True,
+            envvar=PACK_VARIABLE,
+            help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
+        ),
+    )
+    return _with(options, command)
+
+
+def limit_options(command: F) -> F:
+    """What a notebook may use."""
+    options = (
+        click.option("--cell-seconds", type=SECONDS, help="Time limit of a cell."),
+        click.option("--notebook-seconds", type=SECONDS, help="Time limit of all cells."),
+    )
+    return _with(options, command)
+
+
+def isolation_option(command: F) -> F:
+    """How far student code is kept from this machine."""
+    option = click.option(
+        "--isolation",
+        type=click.Choice([each.value for each in Isolation]),
+        default=Isolation.AUTO.value,
+        show_default=True,
+        help="auto: every layer that works here; strict: all or nothing; off: none.",
+    )
+    return _with([option], command)
+
+
+def _with(options: Iterable[Callable[[F], F]], command: F) -> F:
+    for option in reversed(list(options)):
+        command = option(command)
+    return command
+
+
+def pack_of(options: dict[str, Any]) -> Pack:
+    """Take what `pack_options` added out of `options`, and load the pack."""
+    folders = [*options.pop("pack_dir"), bundled("rubrics")]
+    return load_pack(options.pop("assignment"), folders)
+
+
+def limits_of(options: dict[str, Any], pack: Pack) -> Limits:
+    """Take what `limit_options` added out of `options`; the pack's limits stand for the rest."""
+    limits = pack.rubric.limits.limits()
+    for name in ("cell_seconds", "notebook_seconds"):
+        if (seconds := options.pop(name)) is not None:
+            limits = replace(limits, **{name: seconds})
+    return limits
+
+
+def table_options(command: F) -> F:
+    """What people's tables say of students."""
+    options = (
+        click.option("--due", default="", help="When it was due, such as 2026-10-31T23:59."),
+        click.option("--submitted", type=FILE, help="When each handed in: CSV, or Canvas's JSON."),
+        click.option("--extensions", type=FILE, help="CSV: student,until,reason."),
+        click.option("--partners", type=FILE, help="CSV: student,partner."),
+        click.option("--marks", type=FILE, help="CSV: student,item,points,comment."),
+        click.option(
+            "--hidden-seed-file",
+            type=FILE,
+            help="The course's secret (or $GRADER_HIDDEN_SEED).",
+        ),
+    )
+    return _with(options, command)
+
+
+def store_option(command: F) -> F:
+    """Where the store's database is."""
+    option = click.option(
+        "--store",
+        default="",
+        envvar=STORE_VARIABLE,
+        metavar="URL",
+        help=f"PostgreSQL for the store (also ${STORE_VARIABLE}); default: SQLite in OUT.",
+    )
+    return _with([option], command)
+
+
+def command_line() -> str:
+    """Return what was typed, for the log, without the password of a database."""
+    return _PASSWORD.sub(r"\1:…@", f"grader {shlex.join(sys.argv[1:])}")
+
+
+# ------------------------------------------------------------------------------- what is shown
+def warn(sentence: str) -> None:
+    click.echo(f"Warning: {sentence}", err=True)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def progress(console: Console) -> Any:
+    """Yield a watcher that shows how many are done, how many want attention and the time left."""
+    columns = (
+        TextColumn("Grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[attention]} need attention"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as shown:
+        bar = shown.add_task("", total=None, attention=0)
+        seen = {"attention": 0}
+
+        def saw(attention: bool) -> None:  # noqa: FBT001  a Watcher's
+            seen["attention"] += attention
+            shown.update(bar, advance=1, attention=seen["attention"])
+
+        yield Watcher(began=lambda total: shown.update(bar, total=total), seen=saw)

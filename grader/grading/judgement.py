@@ -1,0 +1,197 @@
+"""Judge kept evidence: what was judged before by the same rules is not judged again.
+
+A verdict is found by its key (see grader.grading.keys). What has none is worked out from the
+replies, in several processes where that pays; a class passes through in portions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from grader.errors import EvidenceError
+from grader.facts import Fact
+from grader.grading.batch import OUR_FAULT, Exam, unread, unseen
+from grader.grading.cases import Case
+from grader.grading.keys import Keys
+from grader.grading.marking import gather_facts
+from grader.grading.processes import in_processes
+from grader.judging import Case as Judging
+from grader.judging import Verdict, results
+from grader.model import (
+    CheckResult,
+    Evidence,
+    Outcome,
+    ProbeKey,
+    Reply,
+    RunRecord,
+    Seed,
+    Visibility,
+)
+from grader.rubric import CheckRule
+from grader.store import Before, Kept, Store
+
+PORTION = 500
+NOTHING = Before(verdicts={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One case, and what was observed of it. `fault` says what of ours is in the way."""
+
+    case: Case
+    kept: Kept | None = None
+    fault: str = ""
+    why: str = OUR_FAULT  # what the student reads where nothing was observed
+
+    @property
+    def run(self) -> RunRecord:
+        return self.kept.run if self.kept else unseen(self.why).run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """One case, judged."""
+
+    seen: Seen
+    results: tuple[CheckResult, ...]
+    facts: tuple[Fact, ...] = ()
+
+
+class _NotKnownError(LookupError):
+    """There is no verdict with this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges a class by the rules of one exam."""
+
+    exam: Exam
+    keys: Keys
+    store: Store
+    jobs: int
+
+    def judge(self, seen: Sequence[Seen], *, keep: bool) -> Iterator[Looked]:
+        """Yield every case judged, in order.
+
+        Args:
+            keep: whether new verdicts are written down.
+        """
+        nothing = self._results({}, Judging(self.exam.pack.checks, {}, self.exam.expected))
+        for at in range(0, len(seen), PORTION):
+            portion = seen[at : at + PORTION]
+            known = self._portion(portion, keep=keep)
+            for one in portion:
+                if one.kept is None:
+                    yield Looked(seen=one, results=nothing)
+                    continue
+                found = known[one.kept.id]
+                if isinstance(found, str):
+                    yield Looked(seen=replace(one, kept=None, fault=found), results=nothing)
+                    continue
+                fault = one.fault or unread(one.case.submission, one.run)
+                facts = tuple(Fact(**fact) for fact in found[1])
+                yield Looked(seen=replace(one, fault=fault), results=found[0], facts=facts)
+
+    def _portion(
+        self, portion: Sequence[Seen], *, keep: bool
+    ) -> dict[int, tuple[tuple[CheckResult, ...], Any] | str]:
+        """Return results and facts by evidence, or the sentence on why there are none."""
+        there = {one.kept.id: (one.kept, one.case.submission.path) for one in portion if one.kept}
+        before = self.store.judged(list(there))
+        known: dict[int, tuple[tuple[CheckResult, ...], Any] | str] = {}
+        for number in there:
+            old = before.get(number, NOTHING)
+            if old.facts_key == self.keys.facts:
+                try:
+                    known[number] = (self._results(old.verdicts), old.facts)
+                except _NotKnownError:
+                    continue
+        lacking = [number for number in there if number not in known]
+
+        def work(number: int) -> bytes:
+            return self._work(*there[number], before.get(number, NOTHING))
+
+        fresh: dict[int, Before] = {}
+        for number, said in zip(lacking, in_processes(lacking, work, self.jobs), strict=True):
+            answer = json.loads(said)
+            if isinstance(answer, str):
+                known[number] = answer
+                continue
+            known[number] = (self._results(answer["verdicts"]), answer["facts"])
+            sure = {k: v for k, v in answer["verdicts"].items() if v[0] != Outcome.BROKEN}
+            fresh[number] = Before(verdicts=sure, facts_key=self.keys.facts, facts=answer["facts"])
+        if keep and fresh:
+            self.store.keep_judged(fresh)
+        return known
+
+    def _results(
+        self, verdicts: Mapping[str, Any], judging: Judging | None = None
+    ) -> tuple[CheckResult, ...]:
+        def verdict(rule: CheckRule, probe: str) -> Verdict:
+            known = verdicts.get(self.keys.verdicts[rule.id, probe])
+            if known is not None:
+                return _verdict(known)
+            if judging is None:
+                raise _NotKnownError
+            return judging.verdict(rule, probe)
+
+        return results(self.exam.pack.rubric, verdict)
+
+    def _work(self, kept: Kept, notebook: Path, before: Before) -> bytes:
+        """Judge what has no verdict yet; in a process of its own."""
+        try:
+            evidence = self.store.observed(kept)
+            executed = "" if before.facts_key == self.keys.facts else self.store.executed(kept)
+        except EvidenceError as error:
+            return json.dumps(str(error)).encode()
+        replies = self._answers(kept, evidence)
+        judging = Judging(self.exam.pack.checks, replies, self.exam.expected)
+        verdicts: dict[str, Any] = {}
+
+        def verdict(rule: CheckRule, probe: str) -> Verdict:
+            key = self.keys.verdicts[rule.id, probe]
+            if key in before.verdicts:
+                verdicts[key] = before.verdicts[key]
+            if key not in verdicts:
+                verdicts[key] = _written(judging.verdict(rule, probe))
+            return _verdict(verdicts[key])
+
+        results(self.exam.pack.rubric, verdict)
+        facts = before.facts
+        if before.facts_key != self.keys.facts:
+            facts = self._facts(notebook, replies, executed)
+        return json.dumps({"verdicts": verdicts, "facts": facts}).encode()
+
+    def _answers(self, kept: Kept, evidence: Evidence) -> dict[ProbeKey, Reply]:
+        """Return the replies to the questions as they are now; others are answers to others."""
+        return {
+            key: reply
+            for key, reply in evidence.replies.items()
+            if kept.asked.get(key) == self.keys.questions.get(key)
+        }
+
+    def _facts(
+        self, notebook: Path, replies: Mapping[ProbeKey, Reply], executed: str
+    ) -> list[dict[str, Any]]:
+        try:
+            return [
+                asdict(fact) for fact in gather_facts(self.exam.pack, notebook, replies, executed)
+            ]
+        except OSError:  # the notebook is gone from the store; a hint is worth no broken night
+            return []
+
+
+def _written(verdict: Verdict) -> list[Any]:
+    seed = verdict.seed
+    where = [seed.visibility, seed.index] if seed else None
+    return [verdict.outcome, verdict.words, verdict.numbers, verdict.staff_note, where]
+
+
+def _verdict(known: Sequence[Any]) -> Verdict:
+    outcome, words, numbers, note, where = known
+    seed = Seed(Visibility(where[0]), where[1]) if where else None
+    return Verdict(Outcome(outcome), words, numbers, note, seed)

@@ -1,0 +1,156 @@
+"""A small class that is graded without kernels: notebooks say in their text how they answer."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from grader.grading.batch import Exam
+from grader.grading.course import Tables
+from grader.grading.history import Story, story
+from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.rejudging import Again, rejudge
+from grader.grading.reporting import CanvasExport, Night
+from grader.model import Evidence, ProbeCall, Reply, ReplyKind, RunOutcome, RunRecord, Submission
+from grader.packs import load_pack
+
+CLASS_SECRET = b"a secret of the class"
+LINE_PACK = Path("docs/examples/line")
+STUDENTS = {"12": "ngjennifer", "17": "leeana", "23": "diazeva"}
+CLASS_GRADEBOOK = (
+    "Student,ID,SIS Login ID,Section,A1 Line (77)\n"
+    "    Points Possible,,,,10\n"
+    '"Ng, Jennifer",12,jng,One,\n"Lee, Ana",17,alee,One,\n"Diaz, Eva",23,ediaz,One,\n'
+)
+
+
+def class_notebook(text: str) -> str:
+    cell = {"cell_type": "markdown", "id": "c", "metadata": {}, "source": text}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]})
+
+
+@dataclass
+class SayingExecutor:
+    """Answers as the reference does, but for the probes that a notebook's text says it breaks."""
+
+    exam: Exam
+    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # file, probes
+
+    async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
+        self.asked.append((submission.file, tuple(sorted({call.probe_id for call in calls}))))
+        text = submission.path.read_text(encoding="utf-8")
+        replies = {
+            call.key: Reply(ReplyKind.UNDEFINED, detail=call.probe_id)
+            if f"break {call.probe_id}" in text
+            else self.exam.expected.get(call.key, Reply(ReplyKind.VALUE, None))
+            for call in calls
+        }
+        run = RunRecord(outcome=RunOutcome.COMPLETE, seconds=len(text) + 0.125)
+        return Evidence(run=run, replies=replies, executed=text)
+
+
+@dataclass
+class SmallClass:
+    """A folder with a pack of its own, a download and results."""
+
+    folder: Path
+    texts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(STUDENTS, "right"))
+    attempt: int = 340
+    opened: int = 0  # how often kernels would have been started
+    asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    place: Path | None = None  # of the results, where it is not in `folder`
+
+    @property
+    def out(self) -> Path:
+        return self.place or self.folder / "out"
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        path = self.folder / "packs" / "line" / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is not in {file}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def order(self, **options: Any) -> Order:
+        pack = load_pack("line", [self.folder / "packs"])
+        source = self.folder / "submissions.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for number, text in self.texts.items():
+                name = f"{STUDENTS[number]}_{number}_{self.attempt}{number}_A1.ipynb"
+                archive.writestr(name, class_notebook(f"{text}, says {number}"))
+        (self.folder / "roster.csv").write_text(CLASS_GRADEBOOK, encoding="utf-8")
+        tables: Mapping[str, Any] = options.pop("tables", {})
+        return replace(
+            Order(
+                sources=(source,),
+                out=self.out,
+                pack=pack,
+                secret=CLASS_SECRET,
+                tables=Tables(roster=self.folder / "roster.csv", **tables),
+                jobs=2,
+                export=CanvasExport(title=pack.rubric.title),
+                line="grader grade submissions.zip",
+                pack_folders=(self.folder / "packs",),
+            ),
+            **options,
+        )
+
+    @contextmanager
+    def executor(self, order: Order) -> Iterator[SayingExecutor]:
+        self.opened += 1
+        executor = SayingExecutor(Exam.of(order.pack, order.secret))
+        executor.asked = self.asked
+        yield executor
+
+    def grade(self, **options: Any) -> Night:
+        order = self.order(**options)
+        return grade_night(order, lambda: self.executor(order), Watcher())
+
+    def rejudge(self, **options: Any) -> Night:
+        again = Again(
+            out=self.out,
+            tables=options.pop("tables", Tables()),
+            jobs=2,
+            secret_file=self.folder / "secret",
+            **options,
+        )
+        (self.folder / "secret").write_bytes(CLASS_SECRET)
+        return rejudge(again, self.executor, Watcher())
+
+    def story(self, student: str) -> Story:
+        return story(self.out, student)
+
+    def results(self) -> bytes:
+        return (self.out / "results.json").read_bytes()
+
+    def outputs(self) -> dict[str, bytes]:
+        """Every file that is for people, by name."""
+        return {
+            path.relative_to(self.out).as_posix(): path.read_bytes()
+            for path in self.out.rglob("*")
+            if path.is_file() and "store" not in path.relative_to(self.out).parts
+        }
+
+
+def changed(night: Night) -> list[tuple[str, str, str, str, str]]:
+    """A night's changes, but for those of words only."""
+    return [
+        (c.student.canvas_id, c.item, c.before, c.after, c.why)
+        for c in night.changes
+        if not c.words_only
+    ]
+
+
+def class_in(folder: Path) -> SmallClass:
+    """Make a class in `folder` whose pack is `docs/examples/line`, which a test may edit."""
+    target = folder / "packs" / "line"
+    target.mkdir(parents=True)
+    for path in LINE_PACK.iterdir():
+        if path.is_file():
+            (target / path.name).write_bytes(path.read_bytes())
+    return SmallClass(folder)

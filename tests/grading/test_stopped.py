@@ -1,0 +1,193 @@
+"""kill -9 at any moment, and a disk without room: the same command then gives the same results.
+
+Moments are not chosen by the clock but by events: each time a file is moved to its place, removed
+or synced, or a transaction ends, there is a moment before and one after.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from grader.errors import GraderError
+from grader.grading import processes
+from grader.store import open_store
+from tests.grading.small_class import STUDENTS, SmallClass, class_in
+
+KILLS = 20
+Moment = Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    twin = class_in(tmp_path_factory.mktemp("twin"))
+    twin.grade()
+    return twin.outputs()
+
+
+@contextmanager
+def moments(at: Moment) -> Iterator[None]:
+    """Call `at` before and after everything that reaches the disk for good."""
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in ((Path, "replace"), (Path, "unlink"), (os, "fsync")):
+            patch.setattr(owner, name, _surrounded(getattr(owner, name), at))
+        ended = _surrounded(lambda _: None, at)
+        event.listen(Engine, "commit", ended)
+        try:
+            yield
+        finally:
+            event.remove(Engine, "commit", ended)
+
+
+def _surrounded(call: Callable[..., Any], at: Moment) -> Callable[..., Any]:
+    def surrounded(*args: Any, **kwargs: Any) -> Any:
+        at()
+        result = call(*args, **kwargs)
+        at()
+        return result
+
+    return surrounded
+
+
+def counted(small: SmallClass) -> int:
+    """Grade undisturbed, and return how many moments there were."""
+    seen = []
+    with moments(lambda: seen.append(1)):
+        small.grade()
+    return len(seen)
+
+
+def killed(small: SmallClass, moment: int) -> bool:
+    """Grade in a process that kills itself at a moment; return whether it came to that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 warns of forking with threads about
+        child = os.fork()
+    if child == 0:
+        left = [moment]
+
+        def at() -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            with moments(at):
+                small.grade()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def runs(small: SmallClass) -> dict[str, int]:
+    """How often each student's notebook was run, by what the store knows."""
+    return {
+        number: sum(row.what == "ran" for row in small.story(number).rows) for number in STUDENTS
+    }
+
+
+@pytest.mark.parametrize("forks", [False, True])
+def test_killed_at_20_random_moments_and_going_on_gives_the_same_every_time(
+    tmp_path: Path,
+    undisturbed: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    forks: bool,
+) -> None:
+    """Byte for byte, and no notebook is run twice once it was kept; several kills in one night."""
+    if forks:
+        monkeypatch.setattr(processes, "PAYS", 1)
+    (tmp_path / "counted").mkdir()
+    there = counted(class_in(tmp_path / "counted"))
+    chosen = random.Random(f"seed {forks}")  # noqa: S311  the same moments each time
+    kills, night = 0, 0
+    while kills < KILLS // 2:
+        night += 1
+        (tmp_path / str(night)).mkdir()
+        small = class_in(tmp_path / str(night))
+        while killed(small, chosen.randint(1, there)):
+            kills += 1
+        small.grade()
+        assert undisturbed == small.outputs()
+        assert dict.fromkeys(STUDENTS, 1) == runs(small)
+        assert not list(small.out.rglob("*.part"))
+
+
+def test_a_disk_that_is_full_at_any_moment_is_one_sentence(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    """What stands in for a full disk where none can be mounted: writing fails from a moment on."""
+    small = class_in(tmp_path)
+    left = [0]
+
+    def at() -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    said: list[str] = []
+    for moment in range(0, 999, 3):
+        left[0] = moment
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", _surrounded(os.fsync, at))
+            patch.setattr(Path, "replace", _surrounded(Path.replace, at))
+            try:
+                small.grade()
+            except GraderError as error:
+                said.append(str(error))
+            else:
+                break
+    assert len(said) > 3
+    assert all("room" in each or "free space" in each for each in said), said
+    assert undisturbed == small.outputs()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk; see above")
+def test_a_small_disk_that_is_full_and_then_has_room_again(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("nothing may be mounted here; see above")
+    try:
+        small = class_in(tmp_path)
+        small.place = disk / "out"
+        said = []
+        for free in (8, 64, 128, 192, 256, 320, 2048):
+            ballast = disk / "ballast"
+            ballast.unlink(missing_ok=True)
+            room = os.statvfs(disk)
+            ballast.write_bytes(bytes(max(0, room.f_bavail * room.f_frsize - free * 1024)))
+            try:
+                small.grade()
+            except GraderError as error:
+                said.append(str(error))
+        assert said
+        assert all("room" in each or "free space" in each for each in said), said
+        assert undisturbed == small.outputs()
+        assert dict.fromkeys(STUDENTS, 1) == runs(small)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)  # noqa: S607  Debian's
+
+
+def test_an_older_grading_in_the_same_database_is_not_touched(tmp_path: Path) -> None:
+    """Another identity, another grading: what is known of one folder is not known of the other."""
+    small = class_in(tmp_path)
+    small.grade()
+    (small.out / "store" / "identity").write_text("another", encoding="ascii")
+    store = open_store(small.out)
+    assert {} == store.results()
+    store.close()

@@ -1,0 +1,122 @@
+"""PostgreSQL and SQLite give the same; the server is Debian's, on a socket in a folder of ours."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from grader.errors import StoreError
+from grader.grading.history import story
+from grader.store import Happened, ResultRow, open_store
+from tests.grading.small_class import SmallClass, changed, class_in
+
+HOSTILE = "a\x00\ud800'; DROP TABLE log; --"
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs; Debian keeps them out of the way, by version."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    there = shutil.which("initdb")
+    assert there, "PostgreSQL is not installed: apt-get install postgresql"
+    return Path(there).parent
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server that nobody but this test can reach; it runs as an ordinary user."""
+    folder = Path(tempfile.mkdtemp(prefix="grader-pg-"))  # a socket's path must be short
+    user = "nobody" if os.geteuid() == 0 else None
+    if user:
+        folder.chmod(0o755)
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    bin_folder, data = programs(), folder / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run(
+            command, user=user, check=True, capture_output=True, env={"LC_ALL": "C"}, cwd="/"
+        )
+
+    run(
+        str(bin_folder / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "grader",
+        "-A",
+        "trust",
+        "-N",
+        "-E",
+        "UTF8",
+    )
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    control = str(bin_folder / "pg_ctl")
+    log = str(folder / "log")
+    try:
+        run(control, "-D", str(data), "-l", log, "-w", "-t", "120", "-o", options, "start")
+        yield f"postgresql://grader@/postgres?host={folder}"
+    finally:
+        run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+def story_of(small: SmallClass, url: str) -> list[tuple[str, ...]]:
+    rows = story(small.out, "lee", url).rows
+    return [(row.what, row.item, row.before, row.after, row.why) for row in rows]
+
+
+def test_both_databases_give_the_same(url: str, tmp_path: Path) -> None:
+    """Grading, going on, judging again and the story; two folders share the server."""
+    classes = []
+    for name, address in (("sqlite", ""), ("postgres", url), ("other", url)):
+        (tmp_path / name).mkdir()
+        small = class_in(tmp_path / name)
+        small.texts["17"] = "break predictions"
+        small.grade(store=address)
+        small.texts["17"] = "right"
+        night = small.grade(store=address)
+        assert 1 == night.executed
+        small.replace("rubric.toml", "tolerance = 1e-6", "tolerance = 1e9")
+        again = small.rejudge(store=address)
+        classes.append((small.outputs(), changed(night), changed(again), story_of(small, address)))
+    assert classes[0] == classes[1] == classes[2]
+
+
+def test_hostile_text_comes_back_and_the_log_is_only_ever_added_to(
+    url: str, tmp_path: Path
+) -> None:
+    store = open_store(tmp_path, url)
+    store.begin(HOSTILE)
+    row = ResultRow(student="s", name=(HOSTILE, "", ""), sha256="", evidence=None, record={})
+    happened = Happened(student="s", what="mark", after=HOSTILE)
+    store.finish([row], [], [happened], {}, judged_by={}, outputs={}, asked={})
+    (told,) = store.history("s")
+    assert (HOSTILE, HOSTILE) == (told.after, told.command.line)
+    assert HOSTILE == store.results()["s"].name[0]
+    store.close()
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with pytest.raises(DBAPIError, match="only ever added to"), engine.begin() as connection:
+        connection.execute(text("DELETE FROM log"))
+    engine.dispose()
+
+
+def test_a_newer_store_is_refused(url: str, tmp_path: Path) -> None:
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    open_store(tmp_path, url).close()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE version SET version = version + 90"))
+    with pytest.raises(StoreError, match="newer grader"):
+        open_store(tmp_path, url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE version SET version = version - 90"))
+    engine.dispose()

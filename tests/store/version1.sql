@@ -1,0 +1,22 @@
+-- A store as version 1 made it: one student, graded once.
+BEGIN;
+CREATE TABLE version (version INTEGER NOT NULL);
+CREATE TABLE gradings (id INTEGER NOT NULL PRIMARY KEY, identity VARCHAR(64) NOT NULL UNIQUE, asked TEXT, judged_by TEXT, outputs TEXT, expected TEXT);
+CREATE TABLE commands (id INTEGER NOT NULL PRIMARY KEY, grading INTEGER NOT NULL REFERENCES gradings (id), at VARCHAR(32) NOT NULL, who TEXT NOT NULL, host TEXT NOT NULL, line TEXT NOT NULL, ended VARCHAR(32));
+CREATE INDEX ix_commands_grading ON commands (grading);
+CREATE TABLE evidence (id INTEGER NOT NULL PRIMARY KEY, grading INTEGER NOT NULL REFERENCES gradings (id), command INTEGER NOT NULL REFERENCES commands (id), sha256 VARCHAR(64) NOT NULL, environment VARCHAR(64) NOT NULL, limits TEXT NOT NULL, run TEXT NOT NULL, questions VARCHAR(64) NOT NULL, replies VARCHAR(64) NOT NULL, executed VARCHAR(64) NOT NULL, in_time BOOLEAN NOT NULL);
+CREATE INDEX evidence_of ON evidence (grading, sha256);
+CREATE TABLE verdicts (evidence INTEGER NOT NULL PRIMARY KEY REFERENCES evidence (id), verdicts TEXT NOT NULL, facts_key VARCHAR(64), facts TEXT);
+CREATE TABLE submissions (id INTEGER NOT NULL PRIMARY KEY, grading INTEGER NOT NULL REFERENCES gradings (id), command INTEGER NOT NULL REFERENCES commands (id), student VARCHAR(64) NOT NULL, sha256 VARCHAR(64) NOT NULL, entry TEXT NOT NULL, current BOOLEAN NOT NULL);
+CREATE INDEX submissions_of ON submissions (grading, current);
+CREATE TABLE results (grading INTEGER NOT NULL REFERENCES gradings (id), student VARCHAR(64) NOT NULL, name TEXT NOT NULL, sha256 VARCHAR(64) NOT NULL, evidence INTEGER, record TEXT NOT NULL, page TEXT, PRIMARY KEY (grading, student));
+CREATE TABLE marks (grading INTEGER NOT NULL REFERENCES gradings (id), student VARCHAR(64) NOT NULL, item VARCHAR(100) NOT NULL, points VARCHAR(32) NOT NULL, comment TEXT NOT NULL, command INTEGER NOT NULL REFERENCES commands (id), PRIMARY KEY (grading, student, item));
+CREATE TABLE log (id INTEGER NOT NULL PRIMARY KEY, grading INTEGER NOT NULL REFERENCES gradings (id), command INTEGER NOT NULL REFERENCES commands (id), student VARCHAR(64) NOT NULL, what VARCHAR(32) NOT NULL, item TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, why TEXT NOT NULL);
+CREATE INDEX log_of ON log (grading, student);
+INSERT INTO version VALUES (1);
+INSERT INTO gradings VALUES (1, '0123456789abcdef', '{}', '{}', '{}', NULL);
+INSERT INTO commands VALUES (1, 1, '2026-10-01T20:00:00+00:00', '"ta"', '"lab"', '"grader grade submissions.zip"', '2026-10-01T20:01:00+00:00');
+INSERT INTO results VALUES (1, 's1', '["Doe, Jane","12","jdoe"]', '', NULL, '{}', NULL);
+INSERT INTO marks VALUES (1, 's1', 'discussion', '12.5', '"Well said."', 1);
+INSERT INTO log VALUES (1, 1, 1, 's1', 'graded', '"final"', '""', '"87.5"', '""');
+COMMIT;
