@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from grader.diagnosis import diagnose, items_to_diagnose
 from grader.errors import KernelError
+from grader.grading.known import KnownMistakes
 from grader.judging import judge
 from grader.model import (
     CheckResult,
@@ -57,16 +59,28 @@ class Exam:
     pack: Pack
     calls: tuple[ProbeCall, ...]
     expected: dict[ProbeKey, Reply]
+    known: KnownMistakes
 
     @classmethod
     def of(cls, pack: Pack, secret: bytes | None) -> Exam:
         """Prepare the questions; without a secret, the public ones only."""
         calls = pack.questions(secret)
-        return cls(pack, (*calls, *pack.survey()), pack.expected(calls))
+        expected, known = pack.expected(calls), KnownMistakes(pack, calls)
+        return cls(pack, (*calls, *pack.survey()), expected, known)
 
     def judge(self, submission: Submission, evidence: Evidence, fault: str = "") -> Judged:
-        """Judge evidence, whenever it was gathered."""
-        results = judge(self.pack.rubric, self.pack.checks, evidence.replies, self.expected)
+        """Judge evidence, whenever it was gathered, and name the mistakes in it."""
+        rubric, checks = self.pack.rubric, self.pack.checks
+        judged = judge(rubric, checks, evidence.replies, self.expected)
+        results = diagnose(
+            rubric,
+            checks,
+            self.pack.mistakes,
+            judged,
+            replies=evidence.replies,
+            expected=self.expected,
+            known=self.known.of(items_to_diagnose(rubric, judged)),
+        )
         return Judged(submission=submission, evidence=evidence, results=results, fault=fault)
 
     async def sit(self, submission: Submission, executor: Executor) -> Judged:
