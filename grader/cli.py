@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from grader.cli_pack import pack as pack_commands
 from grader.errors import GraderError, KernelError
 from grader.files import write_whole
 from grader.grading.check import check_notebook
@@ -75,6 +76,9 @@ def main() -> None:
       grader grade submissions.zip --out graded      a Canvas download
     """
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+main.add_command(pack_commands)
 
 
 # ------------------------------------------------------------------------------- shared options

@@ -7,7 +7,7 @@ it is done, so that no more than a few notebooks are in memory at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,19 +69,23 @@ class Exam:
         return cls(pack, (*calls, *pack.survey()), expected, known)
 
     def judge(self, submission: Submission, evidence: Evidence, fault: str = "") -> Judged:
-        """Judge evidence, whenever it was gathered, and name the mistakes in it."""
+        """Judge evidence, whenever it was gathered."""
+        results = self.results(evidence.replies)
+        return Judged(submission=submission, evidence=evidence, results=results, fault=fault)
+
+    def results(self, replies: Mapping[ProbeKey, Reply]) -> tuple[CheckResult, ...]:
+        """Judge replies, and name the mistakes in them."""
         rubric, checks = self.pack.rubric, self.pack.checks
-        judged = judge(rubric, checks, evidence.replies, self.expected)
-        results = diagnose(
+        judged = judge(rubric, checks, replies, self.expected)
+        return diagnose(
             rubric,
             checks,
             self.pack.mistakes,
             judged,
-            replies=evidence.replies,
+            replies=replies,
             expected=self.expected,
             known=self.known.of(items_to_diagnose(rubric, judged)),
         )
-        return Judged(submission=submission, evidence=evidence, results=results, fault=fault)
 
     async def sit(self, submission: Submission, executor: Executor) -> Judged:
         """Run one submission and judge it. What fails on our side costs the student nothing."""

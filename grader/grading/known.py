@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.errors import PackError
-from grader.mistakes import Mistake
+from grader.mistakes import Change, Mistake
 from grader.model import ProbeCall, ProbeKey, Reply
 from grader.packs import Pack
 
@@ -35,13 +35,19 @@ class KnownMistakes:
         return self.found
 
     def _answers(self, known: Mistake) -> Answers:
-        """Ask each way what its own item is asked. One that no longer runs has no answers.
-
-        That costs nobody more than a name; `grader pack test` tells the author.
-        """
+        """Ask each way what its own item is asked."""
         probes = self.pack.rubric.probes_of(known.item)
         calls = [call for call in self.calls if call.probe_id in probes]
+        return tuple(self._answers_of_way(way, calls) for way in known.ways)
+
+    def _answers_of_way(
+        self, way: Sequence[Change], calls: Sequence[ProbeCall]
+    ) -> Mapping[ProbeKey, Reply]:
+        """Ask one way; one that no longer runs has no answers, and `grader pack test` says so.
+
+        For a student it costs no more than a name.
+        """
         try:
-            return tuple(self.pack.answers_if(way, calls) for way in known.ways)
+            return self.pack.answers_if(way, calls)
         except PackError:
-            return ({},)
+            return {}
