@@ -30,6 +30,7 @@ from grader.rubric import Rubric, parse_rubric
 
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 REFERENCE_ANSWER_BYTES = 256 << 20
+PATIENCE = 3  # times the limit of one probe, for all probes of a variation in one fork
 _HERE = Path(__file__).resolve().parent
 
 
@@ -80,10 +81,7 @@ class Pack:
         return {call.key: self._expected(call) for call in calls}
 
     def _expected(self, call: ProbeCall) -> Reply:
-        with _reference(self.folder / self.rubric.reference) as scopes:
-            payload = harness.answer(
-                call.source, call.probe_id, call.number, harness.Names(*scopes)
-            )
+        payload = _answer_of_copy(self.folder / self.rubric.reference, call)
         reply = decode(payload, limit=REFERENCE_ANSWER_BYTES)
         if reply.kind is not ReplyKind.VALUE:
             why = f"{reply.kind} {reply.error_type} {reply.detail}".strip()
@@ -95,19 +93,27 @@ class Pack:
     def answers_if(
         self, changes: Sequence[Change], calls: Sequence[ProbeCall]
     ) -> dict[ProbeKey, Reply]:
-        """Put the questions to the reference as it would be with `changes`, each in a fork.
+        """Put the questions to the reference as it would be with `changes`.
 
-        A fork, and a limit of time: what is wrong on purpose may never come to an end.
+        In a fork and with a limit of time, since what is wrong on purpose may never come to an
+        end: all questions in one fork, each to a fresh copy; else each in a fork of its own.
 
         Raises:
             PackError: the changes do not fit the reference, or it can no longer be loaded.
         """
         limits = self.rubric.limits.limits()
-        with (
-            tempfile.TemporaryDirectory(prefix="grader-variation-") as folder,
-            _reference(self._changed(changes, Path(folder))) as scopes,
-        ):
-            return {call.key: ask(call, harness.Names(*scopes), limits) for call in calls}
+        with tempfile.TemporaryDirectory(prefix="grader-variation-") as folder:
+            path = self._changed(changes, Path(folder))
+            with _reference(path) as scopes:
+                status, joined = harness.in_fork(
+                    lambda: b"".join(_framed(path, call) for call in calls),
+                    seconds=PATIENCE * limits.probe_seconds,
+                    limit=REFERENCE_ANSWER_BYTES,
+                )
+                if status == "done":
+                    found = zip(calls, _cut(joined), strict=True)
+                    return {c.key: decode(reply, limit=limits.answer_bytes) for c, reply in found}
+                return {call.key: ask(call, harness.Names(*scopes), limits) for call in calls}
 
     def _changed(self, changes: Sequence[Change], folder: Path) -> Path:
         """Write the reference with `changes` into `folder`; return where it can be loaded from."""
@@ -140,6 +146,26 @@ def ask(call: ProbeCall, names: harness.Names, limits: Limits) -> Reply:
     seconds, most = limits.probe_seconds, limits.answer_bytes
     status, payload = harness.ask_in_fork(asked, names, seconds=seconds, limit=most)
     return decode(payload, limit=most) if status == "done" else Reply(ReplyKind(status))
+
+
+def _answer_of_copy(path: Path, call: ProbeCall) -> bytes:
+    """Put one question to a fresh copy of the reference at `path`, here."""
+    with _reference(path) as scopes:
+        return harness.answer(call.source, call.probe_id, call.number, harness.Names(*scopes))
+
+
+def _framed(path: Path, call: ProbeCall) -> bytes:
+    reply = _answer_of_copy(path, call)
+    return harness.LENGTH.pack(len(reply)) + reply
+
+
+def _cut(joined: bytes) -> Iterator[bytes]:
+    """Cut framed replies apart again."""
+    at = 0
+    while at < len(joined):
+        (size,) = harness.LENGTH.unpack_from(joined, at)
+        at += harness.LENGTH.size + size
+        yield joined[at - size : at]
 
 
 # ------------------------------------------------------------------------------- finding

@@ -117,8 +117,7 @@ class Bench:
         for name, known in self.pack.mistakes.items():
             items[known.item].append(name)
         by_size = sorted(filter(None, items.values()), key=len, reverse=True)
-        rights = [(name,) for name in self.pack.rights]
-        return [*map(tuple, by_size), *(rights or [("",)])]
+        return [*map(tuple, by_size), *((name,) for name in ("", *self.pack.rights))]
 
     def trials_of(self, name: str) -> list[Trial]:
         """Try a mistake in all its ways, or a right solution; "" is the reference itself."""

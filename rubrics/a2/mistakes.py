@@ -905,8 +905,6 @@ swish_is_sigmoid = mistake(
 )
 
 # ------------------------------------------------------------------------------- right, too
-as_it_is = right([])
-
 factor_two_kept = right([(DELTA, DELTA.replace("-(T", "-2 * (T"))])
 
 adam_of_scaled_gradient = right([(MT, f"gradient = learning_rate * gradient\n            {MT}")])
