@@ -83,13 +83,21 @@ class Answer:
         """Return the part `key` of an answer that is a dict."""
         if not isinstance(self.value, dict) or key not in self.value:
             raise self.wrong(f"There is no `{key}` in the answer.")
-        return Answer(self.value[key], f"`{key}`", self.theirs)
+        return self._part(key, self.value[key], f"`{key}`")
 
     def parts(self) -> list[Answer]:
         """Return the elements of an answer that is a list or tuple."""
         if not isinstance(self.value, list):
             raise self.wrong(f"{self.subject} should be a list or tuple, not {kind(self.value)}.")
-        return [Answer(v, f"{self.name}[{i}]", self.theirs) for i, v in enumerate(self.value)]
+        return [self._part(str(i), v, f"{self.name}[{i}]") for i, v in enumerate(self.value)]
+
+    def shape(self) -> Answer:
+        """Return the shape of an array as an answer of its own, a list of whole numbers."""
+        return self._part("shape()", list(self.array().shape), f"the shape of {self.name}")
+
+    def _part(self, key: str, value: Value, name: str) -> Answer:
+        """Return what `key` leads to; for whoever watches what a check asks for."""
+        return Answer(value, name, self.theirs)
 
     def array(self, *, shape: tuple[int, ...] | None = None) -> Floats:
         """Return the answer as an array of floats, of `shape` where one is given.

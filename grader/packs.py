@@ -1,4 +1,4 @@
-"""Find and load assignment packs: a folder with rubric.toml, probes.py and perhaps checks.py.
+"""Find and load assignment packs: a folder with rubric.toml, probes.py and perhaps more.
 
 A pack is its author's trusted code and is loaded by path, never by name, so nothing of it can be
 imported by accident, here or in a kernel. Adding a pack adds files and edits nothing.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType
@@ -22,12 +23,14 @@ from grader.checks import Check, catalogue
 from grader.errors import PackError
 from grader.facts import FactFinder
 from grader.inside import harness
-from grader.model import ProbeCall, ProbeKey, Reply, ReplyKind
+from grader.mistakes import Change, Mistake, Right, changed
+from grader.model import Limits, ProbeCall, ProbeKey, Reply, ReplyKind
 from grader.probes import Probe, questions
 from grader.rubric import Rubric, parse_rubric
 
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 REFERENCE_ANSWER_BYTES = 256 << 20
+PATIENCE = 3  # times the limit of one probe, for all probes of a variation in one fork
 _HERE = Path(__file__).resolve().parent
 
 
@@ -50,6 +53,8 @@ class Pack:
     probes_text: str
     checks: Mapping[str, Check]
     facts: tuple[FactFinder, ...]
+    mistakes: Mapping[str, Mistake] = field(default_factory=dict)
+    rights: Mapping[str, Right] = field(default_factory=dict)
 
     def questions(self, secret: bytes | None) -> tuple[ProbeCall, ...]:
         """Return every question to put to a notebook; hidden ones only where a secret is given."""
@@ -76,10 +81,7 @@ class Pack:
         return {call.key: self._expected(call) for call in calls}
 
     def _expected(self, call: ProbeCall) -> Reply:
-        with _reference(self.folder / self.rubric.reference) as scopes:
-            payload = harness.answer(
-                call.source, call.probe_id, call.number, harness.Names(*scopes)
-            )
+        payload = _answer_of_copy(self.folder / self.rubric.reference, call)
         reply = decode(payload, limit=REFERENCE_ANSWER_BYTES)
         if reply.kind is not ReplyKind.VALUE:
             why = f"{reply.kind} {reply.error_type} {reply.detail}".strip()
@@ -88,12 +90,82 @@ class Pack:
             )
         return reply
 
+    def answers_if(
+        self, changes: Sequence[Change], calls: Sequence[ProbeCall]
+    ) -> dict[ProbeKey, Reply]:
+        """Put the questions to the reference as it would be with `changes`.
+
+        In a fork and with a limit of time, since what is wrong on purpose may never come to an
+        end: all questions in one fork, each to a fresh copy; else each in a fork of its own.
+
+        Raises:
+            PackError: the changes do not fit the reference, or it can no longer be loaded.
+        """
+        limits = self.rubric.limits.limits()
+        with tempfile.TemporaryDirectory(prefix="grader-variation-") as folder:
+            path = self._changed(changes, Path(folder))
+            with _reference(path) as scopes:
+                status, joined = harness.in_fork(
+                    lambda: b"".join(_framed(path, call) for call in calls),
+                    seconds=PATIENCE * limits.probe_seconds,
+                    limit=REFERENCE_ANSWER_BYTES,
+                )
+                if status == "done":
+                    found = zip(calls, _cut(joined), strict=True)
+                    return {c.key: decode(reply, limit=limits.answer_bytes) for c, reply in found}
+                return {call.key: ask(call, harness.Names(*scopes), limits) for call in calls}
+
+    def _changed(self, changes: Sequence[Change], folder: Path) -> Path:
+        """Write the reference with `changes` into `folder`; return where it can be loaded from."""
+        texts = changed(self._reference_texts(), changes)
+        for name, text in texts.items():
+            path = folder / "reference" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        package = (self.folder / self.rubric.reference).is_dir()
+        return folder / "reference" if package else folder / "reference" / next(iter(texts))
+
+    def _reference_texts(self) -> dict[str, str]:
+        """Return the reference's files, by their path in it."""
+        path = self.folder / self.rubric.reference
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        root = path if path.is_dir() else path.parent
+        return {str(f.relative_to(root)): f.read_text(encoding="utf-8") for f in files}
+
     def file(self, name: str) -> Path:
         """Return a file of the pack by its path in rubric.toml."""
         path = self.folder / name
         if not path.is_file():
             raise PackError(f"{self.slug}: rubric.toml names `{name}`, which is not in the pack.")
         return path
+
+
+def ask(call: ProbeCall, names: harness.Names, limits: Limits) -> Reply:
+    """Put one question to names of this process, in a fork of it."""
+    asked = {"source": call.source, "probe_id": call.probe_id, "number": call.number}
+    seconds, most = limits.probe_seconds, limits.answer_bytes
+    status, payload = harness.ask_in_fork(asked, names, seconds=seconds, limit=most)
+    return decode(payload, limit=most) if status == "done" else Reply(ReplyKind(status))
+
+
+def _answer_of_copy(path: Path, call: ProbeCall) -> bytes:
+    """Put one question to a fresh copy of the reference at `path`, here."""
+    with _reference(path) as scopes:
+        return harness.answer(call.source, call.probe_id, call.number, harness.Names(*scopes))
+
+
+def _framed(path: Path, call: ProbeCall) -> bytes:
+    reply = _answer_of_copy(path, call)
+    return harness.LENGTH.pack(len(reply)) + reply
+
+
+def _cut(joined: bytes) -> Iterator[bytes]:
+    """Cut framed replies apart again."""
+    at = 0
+    while at < len(joined):
+        (size,) = harness.LENGTH.unpack_from(joined, at)
+        at += harness.LENGTH.size + size
+        yield joined[at - size : at]
 
 
 # ------------------------------------------------------------------------------- finding
@@ -125,12 +197,20 @@ def load_pack(slug: str, folders: Sequence[Path]) -> Pack:
     )
     text = (folder / "probes.py").read_text(encoding="utf-8")
     probes = _marked(folder / "probes.py", Probe)
-    checks_file = folder / "checks.py"
-    own = _marked(checks_file, Check) if checks_file.is_file() else {}
-    facts_file = folder / "facts.py"
-    facts = _marked(facts_file, FactFinder) if facts_file.is_file() else {}
-    pack = Pack(slug, folder, rubric, text, catalogue(own), tuple(facts.values()))
+    facts = _marked(folder / "facts.py", FactFinder, optional=True)
+    known = _marked(folder / "mistakes.py", Mistake, Right, optional=True)
+    pack = Pack(
+        slug,
+        folder,
+        rubric,
+        text,
+        catalogue(_marked(folder / "checks.py", Check, optional=True)),
+        tuple(facts.values()),
+        {name: each for name, each in known.items() if isinstance(each, Mistake)},
+        {name: each for name, each in known.items() if isinstance(each, Right)},
+    )
     _agree(pack, set(probes))
+    _fit(pack)
     return pack
 
 
@@ -151,11 +231,29 @@ def _agree(pack: Pack, probes: set[str]) -> None:
         pack.file(name)
 
 
+def _fit(pack: Pack) -> None:
+    """Refuse a mistake of an item or check that is not there."""
+    judged = {item.id: {rule.id for rule in item.check} for item in pack.rubric.item}
+    for name, known in pack.mistakes.items():
+        if not judged.get(known.item):
+            raise PackError(
+                f"{pack.slug}: the mistake `{name}` belongs to `{known.item}`, which is no item "
+                "with checks."
+            )
+        if strange := sorted((known.loses or frozenset()) - judged[known.item]):
+            raise PackError(
+                f"{pack.slug}: the mistake `{name}` says that it loses `{strange[0]}`, which is "
+                f"no check of `{known.item}`."
+            )
+
+
 # ------------------------------------------------------------------------------- loading
-def _marked(path: Path, mark: type[Any]) -> dict[str, Any]:
-    """Run a file of the pack and return what it marked as `mark`, by name."""
+def _marked(path: Path, *marks: type[Any], optional: bool = False) -> dict[str, Any]:
+    """Run a file of the pack and return what it marked as one of `marks`, by name."""
+    if optional and not path.is_file():
+        return {}
     with _loaded(path, f"grader_pack_{path.parent.name}_{path.stem}") as module:
-        return {name: thing for name, thing in vars(module).items() if isinstance(thing, mark)}
+        return {name: thing for name, thing in vars(module).items() if isinstance(thing, marks)}
 
 
 @contextmanager

@@ -51,6 +51,11 @@ class CheckRule(_Part):
     hint: str = ""  # said to a student who lost the points
     if_lost: IfLost | None = None
 
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """Ids of the probes that it may be judged by, the first one first."""
+        return (self.probe, *((self.if_lost.probe,) if self.if_lost else ()))
+
 
 class MarkedPart(_Part):
     """Points that a person gives."""
@@ -150,9 +155,14 @@ class Rubric(_Part):
         """(probe id, whether any check asks it with every seed), each once, in rubric order."""
         varies: dict[str, bool] = {}
         for rule in self.checks:
-            for probe in (rule.probe, *((rule.if_lost.probe,) if rule.if_lost else ())):
+            for probe in rule.probes:
                 varies[probe] = varies.get(probe, False) or rule.varies
         return tuple(varies.items())
+
+    def probes_of(self, item_id: str) -> frozenset[str]:
+        """Ids of all probes that the checks of an item ask."""
+        rules = [rule for item in self.item if item.id == item_id for rule in item.check]
+        return frozenset(probe for rule in rules for probe in rule.probes)
 
 
 def _unique(what: Literal["item", "check"], ids: list[str]) -> None:

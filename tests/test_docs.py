@@ -289,5 +289,5 @@ def test_what_the_page_shows_stands_in_the_examples_files(language: str) -> None
 def test_the_example_speaks_only_the_authors_vocabulary() -> None:
     for file in sorted(EXAMPLE.glob("*.py")):
         modules = set(re.findall(r"^from grader\.(\w+)", text_of(file), re.MULTILINE))
-        assert modules <= {"probes", "checks", "facts"}
+        assert modules <= {"probes", "checks", "facts", "mistakes"}
         assert file.name != "reference.py" or not modules

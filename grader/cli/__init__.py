@@ -29,6 +29,7 @@ from grader.cli.options import (
     table_options,
     warn,
 )
+from grader.cli.pack import pack as pack_commands
 from grader.errors import GraderError, KernelError
 from grader.execution.executor import NotebookExecutor
 from grader.files import write_whole
@@ -91,6 +92,7 @@ def main() -> None:
 
 main.add_command(rejudge)
 main.add_command(history)
+main.add_command(pack_commands)
 
 
 # ------------------------------------------------------------------------------- grade

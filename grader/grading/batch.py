@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from grader.diagnosis import diagnose, items_to_diagnose
 from grader.errors import KernelError
+from grader.grading.known import KnownMistakes
 from grader.judging import judge
 from grader.model import (
     CheckResult,
@@ -66,19 +68,35 @@ class Exam:
     pack: Pack
     calls: tuple[ProbeCall, ...]
     expected: Mapping[ProbeKey, Reply]
+    known: KnownMistakes
 
     @classmethod
     def of(cls, pack: Pack, secret: bytes | None) -> Exam:
         """Prepare the questions; without a secret, the public ones only."""
         calls = pack.questions(secret)
-        return cls(pack, (*calls, *pack.survey()), pack.expected(calls))
+        expected, known = pack.expected(calls), KnownMistakes(pack, calls)
+        return cls(pack, (*calls, *pack.survey()), expected, known)
 
     def judge(self, ran: Ran) -> Judged:
         """Judge what was observed. What failed on our side costs the student nothing."""
         evidence = ran.evidence or unseen(OUR_FAULT)
-        results = judge(self.pack.rubric, self.pack.checks, evidence.replies, self.expected)
+        results = self.results(evidence.replies)
         fault = ran.fault or unread(ran.submission, evidence.run)
         return Judged(submission=ran.submission, evidence=evidence, results=results, fault=fault)
+
+    def results(self, replies: Mapping[ProbeKey, Reply]) -> tuple[CheckResult, ...]:
+        """Judge replies, and name the mistakes in them."""
+        rubric, checks = self.pack.rubric, self.pack.checks
+        judged = judge(rubric, checks, replies, self.expected)
+        return diagnose(
+            rubric,
+            checks,
+            self.pack.mistakes,
+            judged,
+            replies=replies,
+            expected=self.expected,
+            known=self.known.of(items_to_diagnose(rubric, judged)),
+        )
 
 
 async def run(submission: Submission, calls: Sequence[ProbeCall], executor: Executor) -> Ran:

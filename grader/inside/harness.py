@@ -256,12 +256,18 @@ def ask_in_fork(
     Returns:
         ("done", reply), or ("timeout" | "died" | "malformed", b"").
     """
+    asked = (call["source"], call["probe_id"], call["number"])
+    return in_fork(lambda: answer(*asked, names), seconds=seconds, limit=limit)
+
+
+def in_fork(work: Callable[[], bytes], *, seconds: float, limit: int) -> tuple[str, bytes]:
+    """Return what `work` returns in a fork of this process; the rest is as in ask_in_fork."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python 3.12 warns of forking with threads about
         child = os.fork()
     if child == 0:
-        _child(call, names, reader, writer)
+        _child(work, reader, writer)
     os.close(writer)
     try:
         return _collect(reader, time.monotonic() + seconds, limit)
@@ -274,7 +280,7 @@ def ask_in_fork(
             os.waitpid(child, 0)
 
 
-def _child(call: Mapping[str, Any], names: Names, reader: int, writer: int) -> None:
+def _child(work: Callable[[], bytes], reader: int, writer: int) -> None:
     """Answer on `writer` and leave; never returns."""
     try:
         os.setpgid(0, 0)  # so that its own children go with it
@@ -287,7 +293,7 @@ def _child(call: Mapping[str, Any], names: Names, reader: int, writer: int) -> N
         # The streams of the kernel belong to threads that do not exist here.
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        reply = answer(call["source"], call["probe_id"], call["number"], names)
+        reply = work()
         left = memoryview(LENGTH.pack(len(reply)) + reply)
         while left:
             left = left[os.write(writer, left[: 1 << 20]) :]

@@ -147,6 +147,19 @@ def doctor_table(findings: Iterable[tuple[str, bool, str, str]]) -> Table:
     return table
 
 
+def pack_table(trials: Iterable[tuple[str, str, str, bool]]) -> Table:
+    """Return the fault table: (mistake, item, points lost, whether it is named) a row."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("Mistake", overflow="fold")
+    table.add_column("Item", overflow="fold")
+    table.add_column("Points lost", justify="right")
+    table.add_column("Named")
+    for mistake, item, points, named in trials:
+        said = _text("yes" if named else "no", "green" if named else "red")
+        table.add_row(_text(mistake), _text(item), _text(points), said)
+    return table
+
+
 # ------------------------------------------------------------------------------- one notebook
 def check_report(grade: Grade, rubric: Rubric, *, to: TextIO | None = None) -> str:
     """Return what `grader check` says of a notebook, item by item, at most 80 columns wide.

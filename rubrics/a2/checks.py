@@ -30,10 +30,16 @@ def has_shape(got: Answer, want: Answer, tolerance: float) -> None:
 @check
 def fold_shapes(got: Answer, want: Answer, tolerance: float) -> None:
     """Each of the six results has the shape that it should have."""
-    for fold in FOLDS:
-        for letter in ("X", "T"):
-            key = f"{letter}{fold}"
-            got[key].array(shape=want[key].array().shape)
+    keys = [f"{letter}{fold}" for fold in FOLDS for letter in ("X", "T")]
+    # By shape() and not by array(shape=…): which rows they are is no affair of this check. And all
+    # of them are read before the first is judged, so that mistakes can be told apart by the rest.
+    found, expected = ([sizes(answer[key]) for key in keys] for answer in (got, want))
+    for key, is_, should in zip(keys, found, expected, strict=True):
+        require(is_ == should, f"`{key}` should have shape {should}, not {is_}.")
+
+
+def sizes(answer: Answer) -> tuple[int, ...]:
+    return tuple(int(size.number()) for size in answer.shape().parts())
 
 
 @check
@@ -53,7 +59,7 @@ def in_place(got: Answer, want: Answer, tolerance: float) -> None:
     """The vector that was given is the one that was updated, whatever to."""
     given, weights = got["given"].array(), got["weights"].array()
     require(
-        near(given, weights, 0.0) and np.any(given != 0.0),
+        np.array_equal(given, weights, equal_nan=True) and np.any(given != 0.0),
         "The vector of weights that was given to Optimizers is not the one that is updated. "
         "The network's `Ws` are views into that vector and would never change.",
     )

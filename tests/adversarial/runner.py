@@ -26,7 +26,7 @@ from typing import Any
 from grader.errors import KernelError
 from grader.execution.executor import NotebookExecutor
 from grader.execution.workplace import Workplace
-from grader.grading.batch import Exam, Judged
+from grader.grading.batch import Exam, Judged, run
 from grader.kernels.forked import linux, seccomp
 from grader.kernels.server import ForkServer
 from grader.kernels.warm import WarmKernels
@@ -299,7 +299,7 @@ class Grading:
         executor = NotebookExecutor(WarmKernels(self.server), limits, Workplace())
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self.exam.sit(submission, executor)
+                return self.exam.judge(await run(submission, self.exam.calls, executor))
         finally:
             path.unlink()
 
