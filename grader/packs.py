@@ -6,9 +6,11 @@ imported by accident, here or in a kernel. Adding a pack adds files and edits no
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,11 +25,14 @@ from grader.errors import PackError
 from grader.facts import FactFinder
 from grader.inside import harness
 from grader.model import ProbeCall, ProbeKey, Reply, ReplyKind
+from grader.pictures import Painter
 from grader.probes import Probe, questions
 from grader.rubric import Rubric, parse_rubric
 
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 REFERENCE_ANSWER_BYTES = 256 << 20
+SNIPPET_LINES = 14
+SNIPPET_COLUMNS = 72  # so that an indented one fits a terminal of 80
 _HERE = Path(__file__).resolve().parent
 
 
@@ -50,6 +55,8 @@ class Pack:
     probes_text: str
     checks: Mapping[str, Check]
     facts: tuple[FactFinder, ...]
+    painters: Mapping[str, Painter]
+    snippets: Mapping[str, str]
 
     def questions(self, secret: bytes | None) -> tuple[ProbeCall, ...]:
         """Return every question to put to a notebook; hidden ones only where a secret is given."""
@@ -129,7 +136,18 @@ def load_pack(slug: str, folders: Sequence[Path]) -> Pack:
     own = _marked(checks_file, Check) if checks_file.is_file() else {}
     facts_file = folder / "facts.py"
     facts = _marked(facts_file, FactFinder) if facts_file.is_file() else {}
-    pack = Pack(slug, folder, rubric, text, catalogue(own), tuple(facts.values()))
+    pictures_file = folder / "pictures.py"
+    painters = _marked(pictures_file, Painter) if pictures_file.is_file() else {}
+    pack = Pack(
+        slug=slug,
+        folder=folder,
+        rubric=rubric,
+        probes_text=text,
+        checks=catalogue(own),
+        facts=tuple(facts.values()),
+        painters=painters,
+        snippets=_snippets(folder / "snippets.toml"),
+    )
     _agree(pack, set(probes))
     return pack
 
@@ -147,11 +165,52 @@ def _agree(pack: Pack, probes: set[str]) -> None:
             raise PackError(
                 f"{pack.slug}: check `{rule.id}` is judged by `{rule.check}`, which is not there."
             )
+    _agree_on_showing(pack)
     for name in [*pack.rubric.files.values(), *filter(None, [pack.rubric.starter])]:
         pack.file(name)
 
 
+def _agree_on_showing(pack: Pack) -> None:
+    """The same for pictures and snippets."""
+    rules = pack.rubric.checks
+    for there, named, file in (
+        (pack.painters, {rule.id: rule.picture for rule in rules}, "pictures.py"),
+        (pack.snippets, {rule.id: rule.snippet for rule in rules}, "snippets.toml"),
+    ):
+        for check, name in named.items():
+            if name and name not in there:
+                raise PackError(f"{pack.slug}: check `{check}` names `{name}`, not in {file}.")
+        if idle := sorted(there.keys() - set(named.values())):
+            raise PackError(f"{pack.slug}: no check of rubric.toml names `{idle[0]}` of {file}.")
+
+
 # ------------------------------------------------------------------------------- loading
+def _snippets(path: Path) -> dict[str, str]:
+    """Read name -> code, each short enough to be pasted and whole Python.
+
+    Raises:
+        PackError: the file is no TOML of texts, or a snippet is none.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise PackError(f"{path} is not TOML: {error}.") from error
+    for name, code in read.items():
+        if not isinstance(code, str):
+            raise PackError(f"{path}: `{name}` should be a text of Python.")
+        try:
+            ast.parse(code)
+        except SyntaxError as error:
+            raise PackError(f"{path}: `{name}` is not Python: {error}.") from error
+        lines = code.strip().splitlines()
+        if len(lines) > SNIPPET_LINES or max(map(len, lines), default=0) > SNIPPET_COLUMNS:
+            most = f"{SNIPPET_LINES} lines of {SNIPPET_COLUMNS} characters"
+            raise PackError(f"{path}: `{name}` is longer than {most}.")
+    return {name: code.strip() for name, code in read.items()}
+
+
 def _marked(path: Path, mark: type[Any]) -> dict[str, Any]:
     """Run a file of the pack and return what it marked as `mark`, by name."""
     with _loaded(path, f"grader_pack_{path.parent.name}_{path.stem}") as module:

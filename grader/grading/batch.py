@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from grader.errors import KernelError
+from grader.exhibits import Exhibit, Exhibition
 from grader.judging import judge
 from grader.model import (
     CheckResult,
@@ -68,6 +69,18 @@ class Exam:
         """Judge evidence, whenever it was gathered."""
         results = judge(self.pack.rubric, self.pack.checks, evidence.replies, self.expected)
         return Judged(submission=submission, evidence=evidence, results=results, fault=fault)
+
+    def exhibits(self, judged: Judged) -> dict[str, Exhibit]:
+        """Return what there is to show of each check that was lost on a public question."""
+        pack = self.pack
+        exhibition = Exhibition(
+            rubric=pack.rubric,
+            checks=pack.checks,
+            painters=pack.painters,
+            snippets=pack.snippets,
+            expected=self.expected,
+        )
+        return exhibition.of(judged.results, judged.evidence.replies)
 
     async def sit(self, submission: Submission, executor: Executor) -> Judged:
         """Run one submission and judge it. What fails on our side costs the student nothing."""
