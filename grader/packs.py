@@ -31,8 +31,8 @@ from grader.rubric import Rubric, parse_rubric
 
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 REFERENCE_ANSWER_BYTES = 256 << 20
-SNIPPET_LINES = 14
-SNIPPET_COLUMNS = 72  # so that an indented one fits a terminal of 80
+SNIPPET_LINES = 16
+SNIPPET_COLUMNS = 76  # so that an indented one fits a terminal of 80 columns
 _HERE = Path(__file__).resolve().parent
 
 
