@@ -75,7 +75,7 @@ def grade_night(order: Order, executor: Executor, watcher: Watcher) -> Night:
     cases = _cases(intake, course)
     lost = _unreadable(intake)
     watcher.began(len(cases))
-    desk = _Desk(order, course, {_key(c.submission): c for c in (*cases, *lost)}, watcher)
+    desk = _Desk(order, course, exam, {_key(c.submission): c for c in (*cases, *lost)}, watcher)
     for case in lost:
         desk.make_out(exam.judge(case.submission, unseen(NO_NOTEBOOK)))
     submissions = [case.submission for case in cases]
@@ -167,6 +167,7 @@ class _Desk:
 
     order: Order
     course: Course
+    exam: Exam
     cases: Mapping[tuple[str, Student], _Case]
     watcher: Watcher
     made: Made = field(default_factory=Made)
@@ -176,9 +177,10 @@ class _Desk:
         case = self.cases[_key(judged.submission)]
         grades = [self._grade(student, judged, case) for student in case.submission.students]
         rubric, executed = self.order.pack.rubric, judged.evidence.executed
+        exhibits = self.exam.exhibits(judged)
         for grade in grades:
-            page = self.order.out / "feedback" / feedback_name(grade)
-            write_whole(page, feedback_page(grade, rubric, executed).encode())
+            page = feedback_page(grade, rubric, executed, exhibits)
+            write_whole(self._page(grade), page.encode())
         self.made.pages.append((judged.submission.file, self._page(grades[0])))
         self.made.facts[judged.submission.sha256] = gather_facts(self.order.pack, judged)
         self.made.grades += grades
