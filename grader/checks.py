@@ -16,7 +16,7 @@ does not fit into a sentence to the student, never into a crash. Pure: no I/O, n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -218,7 +218,7 @@ def compare(name: str, found: Floats, expected: Floats, bound: float, words: str
     """
     difference = differing_values(name, found, expected, bound)
     if difference is not None:
-        raise Failed(words, difference.sentence, difference)
+        raise Failed(words, difference.sentence, replace(difference, verdict=words))
 
 
 AGREES = Check("agrees", agrees)

@@ -36,7 +36,8 @@ class Difference:
         first: the first values that differ, in the order of the array.
         largest: those that are farthest apart, of all that are finite; `distance` is how far.
         differing, of: how many values differ, of how many.
-        sentence: the same in one sentence, as the check's message has it.
+        verdict: what the check's message says of it in words: "The result has wrong values."
+        sentence: where and how, in one sentence, as the check's message has it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Difference:
     distance: str = ""
     differing: int = 0
     of: int = 0
+    verdict: str = ""
     sentence: str = ""
 
 

@@ -33,8 +33,20 @@ import numpy.typing as npt
 from grader.checks import Answer
 
 __all__ = [
-    *("Answer", "Chart", "Listing", "Painter", "Picture", "Role", "Series", "Strip", "Strips"),
-    *("agreement", "curve", "differing", "dots", "picture"),
+    "Answer",
+    "Chart",
+    "Listing",
+    "Painter",
+    "Picture",
+    "Role",
+    "Series",
+    "Strip",
+    "Strips",
+    "agreement",
+    "curve",
+    "differing",
+    "dots",
+    "picture",
 ]
 
 Floats: TypeAlias = npt.NDArray[np.float64]

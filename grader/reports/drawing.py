@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from grader.pictures import Chart, Role, Series, Strip, Strips
 from grader.text import clipped
@@ -31,7 +31,8 @@ MOST_POINTS = 300  # of a series; longer ones are thinned out
 MOST_SERIES = 6
 MOST_LABEL = 40
 FAR = 1e6  # units outside of which nothing is seen anyway
-ROOM = 1.0  # how far beyond the expected values the frame may reach, in their spans
+MOST_NUMBERS = 5  # along an axis
+ROOM = 5.0  # how far beyond the expected values the frame may reach, in their spans
 PER_LINE = 14  # cells of a strip
 MOST_CELLS = 84
 CELL, GAP, HEAD = 22, 2, 18
@@ -154,10 +155,10 @@ def _grid(scale: _Scale) -> list[Markup]:
         parts.append(
             Markup('<path class="line" d="M{} {:.1f}H{}"/>').format(LEFT, y, WIDTH - RIGHT)
         )
-        parts.append(_text(LEFT - 6, y + 4, Markup(_number(value)), "end"))
+        parts.append(_text(LEFT - 6, y + 4, _number(value), "end"))
     for value in _round_numbers(scale.x):
         x = float(scale.across(np.array([value]))[0])
-        parts.append(_text(x, HEIGHT - BOTTOM + 15, Markup(_number(value)), "middle"))
+        parts.append(_text(x, HEIGHT - BOTTOM + 15, _number(value), "middle"))
     return parts
 
 
@@ -168,13 +169,15 @@ def _round_numbers(interval: Interval) -> list[float]:
     if not (math.isfinite(span) and span > 0):
         return []
     power = 10.0 ** math.floor(math.log10(span / 3))
-    step = next((m * power for m in (1, 2, 5, 10) if span / (m * power) <= 5), 10 * power)
+    step = next(
+        (m * power for m in (1, 2, 5, 10) if span / (m * power) <= MOST_NUMBERS), 10 * power
+    )
     first = math.ceil(low / step)
     return [i * step for i in range(first, first + 7) if i * step <= high]
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}").replace("e+", "e")
+def _number(value: float) -> Markup:
+    return escape(f"{value:.4g}".replace("-", "\N{MINUS SIGN}").replace("e+", "e"))
 
 
 # ------------------------------------------------------------------------------- strips

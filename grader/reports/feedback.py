@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from difflib import SequenceMatcher
 from itertools import takewhile, zip_longest
 
 from grader.differences import Difference, Place, Shape
@@ -31,11 +32,12 @@ from grader.model import (
 )
 from grader.pictures import Listing, Picture
 from grader.rubric import Item, Rubric
-from grader.text import plain
+from grader.text import clipped, display_safe, plain
 
 MOST_SHOWN = 12  # failed cells, and notes about the run
 MOST_FOREMOST = 3  # losses that are told before everything else
 MOST_LISTED = 30  # lines of a listing
+NOT_EQUAL = "\N{NOT EQUAL TO}"
 NO_LINE = "\N{EN DASH}"
 NO_COMMENT = "Points taken off by the person who marked this."
 NOTHING: Mapping[str, Exhibit] = {}
@@ -296,9 +298,16 @@ def _loss(item: ItemResult, checks: Sequence[CheckResult], exhibits: Mapping[str
 
 
 def _told(check: CheckResult, difference: Difference | None) -> list[str]:
-    """Return a message's sentences, without the one that rows of a comparison say better."""
-    sentence = difference.sentence if difference else ""
-    return _sentences(check.message.replace(sentence, "") if sentence else check.message)
+    """Return a message's sentences, without those that rows of a comparison say better.
+
+    Where a mistake is named, "The result has wrong values." says nothing more.
+    """
+    message = check.message
+    if difference and difference.sentence:
+        message = message.replace(difference.sentence, "")
+    if difference and difference.verdict and check.mistake:
+        message = message.replace(difference.verdict, "")
+    return _sentences(message)
 
 
 def _shared(messages: Sequence[Sequence[str]]) -> list[str]:
@@ -426,11 +435,18 @@ def _says_undefined(check: CheckResult) -> bool:
 
 
 def listed(listing: Listing) -> list[tuple[str, str, bool]]:
-    """Return a listing's lines, (expected, yours, whether they differ), the first of them."""
-    pairs = zip_longest(
-        listing.expected[:MOST_LISTED], listing.yours[:MOST_LISTED], fillvalue=NO_LINE
-    )
-    return [(expected, yours, expected != yours) for expected, yours in pairs]
+    """Return a listing's lines, (expected, yours, whether they differ), alike ones side by side."""
+    expected, yours = listing.expected[:MOST_LISTED], listing.yours[:MOST_LISTED]
+    lines = []
+    matcher = SequenceMatcher(None, expected, yours, autojunk=False)
+    for _, start, end, begin, stop in matcher.get_opcodes():
+        lines += zip_longest(expected[start:end], yours[begin:stop], fillvalue=NO_LINE)
+    return [(one, other, one != other) for one, other in lines]
+
+
+def pointed(number: int, *, off: bool) -> str:
+    """Return a line's number, with a sign where the two sides differ."""
+    return f"{number} {NOT_EQUAL}" if off else str(number)
 
 
 # ------------------------------------------------------------------------------- the account
@@ -545,6 +561,12 @@ def failed_cells(run: RunRecord) -> list[CellRun]:
     """Return the cells that were run and did not end well."""
     well = (CellOutcome.OK, CellOutcome.NOT_RUN)
     return [cell for cell in run.cells if cell.outcome not in well]
+
+
+def last_line(error: str) -> str:
+    """Return the line of a traceback that names the error."""
+    lines = display_safe(error, lines=True).strip().splitlines()
+    return clipped(lines[-1].strip(), 200) if lines else ""
 
 
 def _how_it_ran(run: RunRecord) -> str:

@@ -156,7 +156,10 @@ def folds_in_order(got: Answer, want: Answer) -> Strips:
     expected, yours = _where(want, X), _where(got, X)
     off = differing(yours, expected)
     return Strips(
-        strips=(Strip(label="expected", cells=expected), Strip(label="yours", cells=yours, off=off)),
+        strips=(
+            Strip(label="expected", cells=expected),
+            Strip(label="yours", cells=yours, off=off),
+        ),
         key=_key(expected, yours),
         caption=(
             f"The {len(X)} rows of X and the fold of each, with random_shuffle=False: "
@@ -194,7 +197,7 @@ def shuffled_folds(got: Answer, want: Answer) -> Strips:
             Strip(label="yours", cells=yours),
         ),
         key=_key(expected, yours),
-        caption=f"The {len(X)} rows of X in the order in which they were given, and the fold of each.",
+        caption=f"The {len(X)} rows of X in the order of the argument, and the fold of each.",
     )
 
 
@@ -226,7 +229,8 @@ def _settings(answer: Answer) -> tuple[str, ...]:
     said = []
     for entry in answer["log"].parts()[:MOST_LEFT]:
         hidden = [int(n.number()) for n in entry["hidden"].parts()] or [0]
-        said.append(f"{int(entry['epochs'].number())} epochs, {hidden}, {entry['activation'].value}")
+        epochs, activation = int(entry["epochs"].number()), str(entry["activation"].value)
+        said.append(f"{epochs} epochs, {hidden}, {activation[:20]}")
     return tuple(said)
 
 
@@ -237,7 +241,7 @@ def settings(got: Answer, want: Answer) -> Listing:
     return Listing(
         expected=expected,
         yours=yours,
-        caption=f"The settings in the order of training: {len(expected)} expected, yours {len(yours)}.",
+        caption=f"Settings in the order of training: {len(expected)} expected, {len(yours)} yours.",
     )
 
 
