@@ -243,7 +243,7 @@ class _Report:
         rows.add_column(overflow="fold")
         for loss in said.foremost:
             cost = _text(f"-{plain(loss.points)}", "red")
-            rows.add_row(cost, _text(f"{loss.item}: {loss.reason}"))
+            rows.add_row(cost, _text(loss.headline))
         if said.further:
             rows.add_row(_text(f"-{plain(said.further_points)}", "dim"), _text(said.further, "dim"))
         return [*lines, "", _text(said.foremost_title, "bold"), Padding(rows, (0, 0, 0, 2))]

@@ -36,6 +36,7 @@ from grader.text import clipped, display_safe, plain
 
 MOST_SHOWN = 12  # failed cells, and notes about the run
 MOST_FOREMOST = 3  # losses that are told before everything else
+MOST_REASON = 240  # characters, where a loss is told in one line
 MOST_LISTED = 30  # lines of a listing
 NOT_EQUAL = "\N{NOT EQUAL TO}"
 NO_LINE = "\N{EN DASH}"
@@ -105,6 +106,11 @@ class Loss:
     def reason(self) -> str:
         """The first sentence: what matters most."""
         return next(iter(_sentences(self.message)), "")
+
+    @property
+    def headline(self) -> str:
+        """What was lost and why, short."""
+        return f"{self.item}: {clipped(self.reason, MOST_REASON)}"
 
     @property
     def more(self) -> str:
@@ -275,7 +281,13 @@ def _by_reason(
     for check in lost:
         reason = check.mistake or next(iter(_sentences(check.message)), "")
         reasons.setdefault(reason, []).append(check)
-    return [_loss(item, checks, exhibits) for checks in reasons.values()]
+    losses = [_loss(item, checks, exhibits) for checks in reasons.values()]
+    seen: set[str] = set()
+    for i, loss in enumerate(losses):  # one snippet may show several losses: once is enough
+        if loss.snippet in seen:
+            losses[i] = replace(loss, snippet="")
+        seen.add(loss.snippet)
+    return losses
 
 
 def _loss(item: ItemResult, checks: Sequence[CheckResult], exhibits: Mapping[str, Exhibit]) -> Loss:
@@ -437,7 +449,7 @@ def _says_undefined(check: CheckResult) -> bool:
 def listed(listing: Listing) -> list[tuple[str, str, bool]]:
     """Return a listing's lines, (expected, yours, whether they differ), alike ones side by side."""
     expected, yours = listing.expected[:MOST_LISTED], listing.yours[:MOST_LISTED]
-    lines = []
+    lines: list[tuple[str, str]] = []
     matcher = SequenceMatcher(None, expected, yours, autojunk=False)
     for _, start, end, begin, stop in matcher.get_opcodes():
         lines += zip_longest(expected[start:end], yours[begin:stop], fillvalue=NO_LINE)

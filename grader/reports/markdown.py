@@ -93,10 +93,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _foremost(said: Feedback) -> list[str]:
     if not said.foremost:
         return [text(said.praise)]
-    lines = [
-        f"- **-{plain(loss.points)}** {text(loss.item)}: {text(loss.reason)}"
-        for loss in said.foremost
-    ]
+    lines = [f"- **-{plain(loss.points)}** {text(loss.headline)}" for loss in said.foremost]
     if said.further:
         lines.append(f"- **-{plain(said.further_points)}** {text(said.further)}")
     return [text(said.praise), f"**{said.foremost_title}**", "\n".join(lines)]
