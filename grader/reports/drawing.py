@@ -35,7 +35,7 @@ MOST_NUMBERS = 5  # along an axis
 ROOM = 5.0  # how far beyond the expected values the frame may reach, in their spans
 PER_LINE = 14  # cells of a strip
 MOST_CELLS = 84
-CELL, GAP, HEAD = 22, 2, 18
+CELL, GAP, HEAD = 21, 2, 18
 
 
 # ------------------------------------------------------------------------------- charts
