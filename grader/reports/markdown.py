@@ -32,9 +32,9 @@ from grader.text import clipped, display_safe, plain
 
 MOST_CHARACTERS = 4000  # of any one text
 _SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.BROKEN: "?"}
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$!^=])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$^=])")
 _LINK = re.compile(r"(?<=[A-Za-z])(:)(?=//)|(?<=\bwww)(\.)|(@)", re.IGNORECASE)
-_BEGIN = re.compile(r"^(\s*)([-+]|\d+[.)])(?=\s|$)")
+_BEGIN = re.compile(r"^([-+]|\d+[.)])")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -61,7 +61,7 @@ def markdown_report(grade: Grade, rubric: Rubric, exhibits: Mapping[str, Exhibit
 # ------------------------------------------------------------------------------- words
 def text(words: str) -> str:
     """Return words that mean themselves, on one line; code between backticks stays code."""
-    safe = clipped(display_safe(words), MOST_CHARACTERS)
+    safe = clipped(display_safe(words).strip(), MOST_CHARACTERS)
     parts = _CODE.split(safe)
     return "".join(_code(part) if i % 2 else _escaped(part) for i, part in enumerate(parts))
 
@@ -69,7 +69,7 @@ def text(words: str) -> str:
 def _escaped(words: str) -> str:
     escaped = _MARKUP.sub(r"\\\1", words)
     escaped = _LINK.sub(lambda sign: f"\\{sign[0]}", escaped)
-    return _BEGIN.sub(lambda begin: f"{begin[1]}{begin[2][:-1]}\\{begin[2][-1]}", escaped)
+    return _BEGIN.sub(lambda begin: f"{begin[0][:-1]}\\{begin[0][-1]}", escaped)
 
 
 def _code(words: str) -> str:
