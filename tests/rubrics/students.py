@@ -62,10 +62,15 @@ def named(found: Judged, mistake: str, says: str, *checks: str) -> Judged:
 
 
 @contextlib.contextmanager
-def notebook(*changes: Change) -> Iterator[Paste]:
-    """Yield a function that runs code at the end of a notebook and returns what it prints."""
+def notebook(*changes: Change, code: str = "") -> Iterator[Paste]:
+    """Yield a function that runs code at the end of a notebook and returns what it prints.
+
+    Args:
+        code: the notebook; else it is the reference with `changes`.
+    """
     main = ModuleType("__main__")
-    exec(compile(varied(*changes), "<notebook>", "exec"), vars(main))  # noqa: S102  our own text
+    whole = code or varied(*changes)
+    exec(compile(whole, "<notebook>", "exec"), vars(main))  # noqa: S102  our own text
 
     def paste(code: str) -> str:
         said = io.StringIO()

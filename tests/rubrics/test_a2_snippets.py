@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.rubrics.students import changes_of, exam, notebook, shows_a_mistake
@@ -42,3 +45,17 @@ def test_no_snippet_leaves_a_stand_in_behind() -> None:
         for code in PACK.snippets.values():
             paste(code)
         assert "NeuralNetwork partition\n" == paste(names)
+
+
+HANDOUT = Path("submissions/solution.py").read_text(encoding="utf-8")
+CELLS = ("imports", "optimizers", "network", "partition", "run-experiment")
+
+
+@pytest.mark.parametrize("name", sorted(n for n in PACK.snippets if "swish" not in n))
+def test_a_solution_in_the_handouts_own_frame_is_told_so(name: str) -> None:
+    """The made-up class's right solution, which was written without a look at the reference."""
+    cells = dict(
+        re.findall(r'^# %% id="([a-z-]+)"\n(.*?)(?=^# %%|\Z)', HANDOUT, re.MULTILINE | re.DOTALL)
+    )
+    with notebook(code="\n".join(cells[cell] for cell in CELLS)) as paste:
+        assert "right" == paste(PACK.snippets[name]).splitlines()[-1]
