@@ -32,9 +32,9 @@ from grader.text import clipped, display_safe, plain
 
 MOST_CHARACTERS = 4000  # of any one text
 _SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.BROKEN: "?"}
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$^=])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$^])")
 _LINK = re.compile(r"(?<=[A-Za-z])(:)(?=//)|(?<=\bwww)(\.)|(@)", re.IGNORECASE)
-_BEGIN = re.compile(r"^([-+]|\d+[.)])")
+_BEGIN = re.compile(r"^(?:[-+](?=\s|$)|\d+[.)](?=\s|$)|-(?=[-\s]*$)|=(?==*$))")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
