@@ -32,7 +32,7 @@ MOST_SERIES = 6
 MOST_LABEL = 40
 FAR = 1e6  # units outside of which nothing is seen anyway
 MOST_NUMBERS = 5  # along an axis
-ROOM = 5.0  # how far beyond the expected values the frame may reach, in their spans
+ROOM = 5.0  # how far beyond the expected values the frame may reach, in their sizes
 PER_LINE = 14  # cells of a strip
 MOST_CELLS = 84
 CELL, GAP, HEAD = 21, 2, 18
@@ -105,7 +105,7 @@ def _interval(series: Sequence[Series], axis: str) -> Interval:
         return 0.0, 1.0
     low, high = everything
     if expected is not None:
-        reach = ROOM * max(expected[1] - expected[0], 1e-3 * abs(expected[1]), 1e-12)
+        reach = ROOM * max(expected[1] - expected[0], abs(expected[0]), abs(expected[1]), 1e-12)
         low, high = max(low, expected[0] - reach), min(high, expected[1] + reach)
     low, high = max(low, -1e300), min(high, 1e300)
     margin = 0.04 * (high - low) or max(abs(high), 1.0) / 2

@@ -108,9 +108,14 @@ class Loss:
         return next(iter(_sentences(self.message)), "")
 
     @property
+    def brief(self) -> str:
+        """The reason, short enough to be one of a few lines."""
+        return clipped(self.reason, MOST_REASON)
+
+    @property
     def headline(self) -> str:
-        """What was lost and why, short."""
-        return f"{self.item}: {clipped(self.reason, MOST_REASON)}"
+        """What was lost and why, in one line."""
+        return f"{self.item}: {self.brief}"
 
     @property
     def more(self) -> str:

@@ -74,6 +74,15 @@ def test_what_is_far_from_the_expected_does_not_flatten_it() -> None:
     assert max(ys) - min(ys) > HEIGHT / 20
 
 
+def test_wrong_values_are_seen_where_the_expected_are_close_together() -> None:
+    chart_of = agreement(np.array([0.1, 0.2]), np.array([40.2, 40.5]), what="y", caption="")
+    svg = ET.fromstring(str(chart(chart_of, words)))  # noqa: S314  our own text
+    marks = [e.get("d") or "" for e in svg.findall("./svg/path")]
+    heights = [float(y) for mark in marks for y in re.findall(r"M[\d.]+ ([\d.-]+)h0", mark)]
+    assert 2 == len(heights)
+    assert all(0 < height < HEIGHT for height in heights)
+
+
 def test_a_long_series_is_thinned_out() -> None:
     line = drawn(curve("yours", np.arange(1e6))).find(".//polyline")
     assert line is not None
