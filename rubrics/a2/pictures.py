@@ -131,8 +131,8 @@ def _agreement(got: Answer, want: Answer, what: str) -> Chart | None:
         return None
     low, high = float(np.min(found)), float(np.max(found))
     caption = (
-        f"Each {what} over the one that is expected; right ones lie on the diagonal. Expected are "
-        f"{np.min(expected):.3g} to {np.max(expected):.3g}; yours are {low:.3g} to {high:.3g}."
+        f"Each {what} over the one that is expected; right ones lie on the dotted line. "
+        f"Expected are {np.min(expected):.3g} to {np.max(expected):.3g}; yours are {low:.3g} to {high:.3g}."
     )
     return agreement(found, expected, what=what, caption=caption)
 
@@ -262,7 +262,7 @@ def errors(got: Answer, want: Answer) -> Chart | None:
         x_label="expected error",
         y_label="your error",
         caption=(
-            f"Each error over the one that is expected; right ones lie on the diagonal. "
+            f"Each error over the one that is expected; right ones lie on the dotted line. "
             f"Off it are errors of: {', '.join(apart) or 'none'}."
         ),
     )

@@ -9,5 +9,5 @@ from grader.pictures import Answer, Chart, agreement, picture
 def predicted(got: Answer, want: Answer) -> Chart:
     expected = want.array()
     yours = got.array(shape=expected.shape)
-    caption = "Each of your predictions over the expected one; right ones lie on the diagonal."
+    caption = "Each of your predictions over the expected one; right ones lie on the dotted line."
     return agreement(yours, expected, what="prediction", caption=caption)
