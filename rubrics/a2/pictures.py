@@ -132,7 +132,8 @@ def _agreement(got: Answer, want: Answer, what: str) -> Chart | None:
     low, high = float(np.min(found)), float(np.max(found))
     caption = (
         f"Each {what} over the one that is expected; right ones lie on the dotted line. "
-        f"Expected are {np.min(expected):.3g} to {np.max(expected):.3g}; yours are {low:.3g} to {high:.3g}."
+        f"Expected are {np.min(expected):.3g} to {np.max(expected):.3g}; "
+        f"yours are {low:.3g} to {high:.3g}."
     )
     return agreement(found, expected, what=what, caption=caption)
 
