@@ -16,28 +16,30 @@ does not fit into a sentence to the student, never into a crash. Pure: no I/O, n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from grader.differences import Difference, differing_values
 from grader.errors import PackError
 from grader.model import Other, Table, Value
 
-__all__ = ["Answer", "Check", "Failed", "agrees", "check", "require", "same"]
+__all__ = ["Answer", "Check", "Failed", "agrees", "check", "compare", "require", "same"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Judge: TypeAlias = "Callable[[Answer, Answer, float], str | None]"
 
 
 class Failed(Exception):  # noqa: N818  it is a verdict, not an error
-    """The answer is wrong. `words` may be told of any check, `numbers` of public ones only."""
+    """The answer is wrong. `words` may be told of any check, the rest of public ones only."""
 
-    def __init__(self, words: str, numbers: str = "") -> None:
+    def __init__(self, words: str, numbers: str = "", difference: Difference | None = None) -> None:
         super().__init__(words)
         self.words = words
         self.numbers = numbers
+        self.difference = difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,12 @@ class Answer:
     name: str = "the result"
     theirs: bool = True  # the student's; else the reference's
 
-    def wrong(self, words: str, numbers: str = "") -> Exception:
+    def wrong(
+        self, words: str, numbers: str = "", difference: Difference | None = None
+    ) -> Exception:
         """Return what to raise where the answer does not fit: whose answer decides whose fault."""
         if self.theirs:
-            return Failed(words, numbers)
+            return Failed(words, numbers, difference)
         return PackError(f"The reference's answer does not fit the check: {words}")
 
     def __getitem__(self, key: str) -> Answer:
@@ -110,7 +114,8 @@ class Answer:
             words = f"{self.subject} should be numbers, not {kind(self.value)}."
             raise self.wrong(words) from None
         if shape is not None and found.shape != shape:
-            raise self.wrong(f"{self.subject} should have shape {shape}, not {found.shape}.")
+            words = f"{self.subject} should have shape {shape}, not {found.shape}."
+            raise self.wrong(words, "", Difference(name=self.name, shapes=(shape, found.shape)))
         return found
 
     def number(self) -> float:
@@ -182,7 +187,8 @@ def agrees(got: Answer, want: Answer, tolerance: float) -> None:
             parts, expected = got.parts(), want.parts()
             if len(parts) != len(expected):
                 words = f"{got.subject} should have {len(expected)} parts, not {len(parts)}."
-                raise Failed(words)
+                kinds = (kind(want.value), kind(got.value))
+                raise Failed(words, "", Difference(name=got.name, kinds=kinds))
             for part, wanted in zip(parts, expected, strict=True):
                 agrees(part, wanted, tolerance)
         case bool() | str() | None:
@@ -206,18 +212,21 @@ def _close(got: Answer, want: Answer, tolerance: float) -> None:
         found = np.asarray(got.number())
     else:
         found = got.array(shape=expected.shape)
-    if expected.size == 0:
-        return
-    bound = tolerance * max(1.0, float(np.max(np.abs(expected))))
-    off = ~(np.abs(found - expected) <= bound)  # nan is off
-    if off.any():
-        at = tuple(int(i) for i in np.argwhere(off)[0])
-        where = f" at index {list(at)}" if at else ""
-        share = f" ({int(off.sum())} of {off.size} values differ)" if off.size > 1 else ""
-        raise Failed(
-            f"{got.subject} has wrong values.",
-            f"Expected {expected[at]:.9g}{where}, yours is {found[at]:.9g}{share}.",
-        )
+    if expected.size:
+        bound = tolerance * max(1.0, float(np.max(np.abs(expected))))
+        compare(got.name, found, expected, bound, f"{got.subject} has wrong values.")
+
+
+def compare(name: str, found: Floats, expected: Floats, bound: float, words: str) -> None:
+    """Fail with `words` where a value is off by more than `bound`, and with where and how far.
+
+    Args:
+        name: what is compared: "the prediction".
+        found, expected: two arrays of one shape.
+    """
+    difference = differing_values(name, found, expected, bound)
+    if difference is not None:
+        raise Failed(words, difference.sentence, replace(difference, verdict=words))
 
 
 AGREES = Check("agrees", agrees)

@@ -15,7 +15,7 @@ the same replies get the same names at any later time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -49,7 +49,7 @@ def items_to_diagnose(rubric: Rubric, results: Sequence[CheckResult]) -> tuple[s
     return tuple(item.id for item in rubric.item if any(rule.id in lost for rule in item.check))
 
 
-def diagnose(
+def named(
     rubric: Rubric,
     checks: Mapping[str, Check],
     mistakes: Mapping[str, Mistake],
@@ -58,8 +58,8 @@ def diagnose(
     replies: Replies,
     expected: Replies,
     known: Mapping[str, Sequence[Replies]],
-) -> tuple[CheckResult, ...]:
-    """Return the results, those of a known mistake with its id and led by its sentence.
+) -> dict[str, list[str]]:
+    """Return check id -> the ids of the mistakes that it may have been lost to.
 
     Args:
         results: what grader.judging made of `replies`.
@@ -79,7 +79,16 @@ def diagnose(
         for name in _most_specific(fitting):
             for check_id in fitting[name]:
                 names.setdefault(check_id, []).append(name)
-    return tuple(_told(result, names.get(result.check_id, []), mistakes) for result in results)
+    return names
+
+
+def told(
+    results: Iterable[CheckResult],
+    names: Mapping[str, Sequence[str]],
+    mistakes: Mapping[str, Mistake],
+) -> tuple[CheckResult, ...]:
+    """Return the results, those of a known mistake with its id and led by its sentence."""
+    return tuple(_told(result, names.get(result.check_id, ()), mistakes) for result in results)
 
 
 def _lost(results: Sequence[CheckResult]) -> set[str]:

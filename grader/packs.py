@@ -6,10 +6,12 @@ imported by accident, here or in a kernel. Adding a pack adds files and edits no
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,12 +27,15 @@ from grader.facts import FactFinder
 from grader.inside import harness
 from grader.mistakes import Change, Mistake, Right, changed
 from grader.model import Limits, ProbeCall, ProbeKey, Reply, ReplyKind
+from grader.pictures import Painter
 from grader.probes import Probe, questions
 from grader.rubric import Rubric, parse_rubric
 
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 REFERENCE_ANSWER_BYTES = 256 << 20
 PATIENCE = 3  # times the limit of one probe, for all probes of a variation in one fork
+SNIPPET_LINES = 16
+SNIPPET_COLUMNS = 76  # so that an indented one fits a terminal of 80 columns
 _HERE = Path(__file__).resolve().parent
 
 
@@ -55,6 +60,8 @@ class Pack:
     facts: tuple[FactFinder, ...]
     mistakes: Mapping[str, Mistake] = field(default_factory=dict)
     rights: Mapping[str, Right] = field(default_factory=dict)
+    painters: Mapping[str, Painter] = field(default_factory=dict)
+    snippets: Mapping[str, str] = field(default_factory=dict)
 
     def questions(self, secret: bytes | None) -> tuple[ProbeCall, ...]:
         """Return every question to put to a notebook; hidden ones only where a secret is given."""
@@ -200,14 +207,16 @@ def load_pack(slug: str, folders: Sequence[Path]) -> Pack:
     facts = _marked(folder / "facts.py", FactFinder, optional=True)
     known = _marked(folder / "mistakes.py", Mistake, Right, optional=True)
     pack = Pack(
-        slug,
-        folder,
-        rubric,
-        text,
-        catalogue(_marked(folder / "checks.py", Check, optional=True)),
-        tuple(facts.values()),
-        {name: each for name, each in known.items() if isinstance(each, Mistake)},
-        {name: each for name, each in known.items() if isinstance(each, Right)},
+        slug=slug,
+        folder=folder,
+        rubric=rubric,
+        probes_text=text,
+        checks=catalogue(_marked(folder / "checks.py", Check, optional=True)),
+        facts=tuple(facts.values()),
+        mistakes={name: each for name, each in known.items() if isinstance(each, Mistake)},
+        rights={name: each for name, each in known.items() if isinstance(each, Right)},
+        painters=_marked(folder / "pictures.py", Painter, optional=True),
+        snippets=_snippets(folder / "snippets.toml"),
     )
     _agree(pack, set(probes))
     _fit(pack)
@@ -227,8 +236,23 @@ def _agree(pack: Pack, probes: set[str]) -> None:
             raise PackError(
                 f"{pack.slug}: check `{rule.id}` is judged by `{rule.check}`, which is not there."
             )
+    _agree_on_showing(pack)
     for name in [*pack.rubric.files.values(), *filter(None, [pack.rubric.starter])]:
         pack.file(name)
+
+
+def _agree_on_showing(pack: Pack) -> None:
+    """The same for pictures and snippets."""
+    rules = pack.rubric.checks
+    for there, named, file in (
+        (pack.painters, {rule.id: rule.picture for rule in rules}, "pictures.py"),
+        (pack.snippets, {rule.id: rule.snippet for rule in rules}, "snippets.toml"),
+    ):
+        for check, name in named.items():
+            if name and name not in there:
+                raise PackError(f"{pack.slug}: check `{check}` names `{name}`, not in {file}.")
+        if idle := sorted(there.keys() - set(named.values())):
+            raise PackError(f"{pack.slug}: no check of rubric.toml names `{idle[0]}` of {file}.")
 
 
 def _fit(pack: Pack) -> None:
@@ -248,6 +272,32 @@ def _fit(pack: Pack) -> None:
 
 
 # ------------------------------------------------------------------------------- loading
+def _snippets(path: Path) -> dict[str, str]:
+    """Read name -> code, each short enough to be pasted and whole Python.
+
+    Raises:
+        PackError: the file is no TOML of texts, or a snippet is none.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise PackError(f"{path} is not TOML: {error}.") from error
+    for name, code in read.items():
+        if not isinstance(code, str):
+            raise PackError(f"{path}: `{name}` should be a text of Python.")
+        try:
+            ast.parse(code)
+        except SyntaxError as error:
+            raise PackError(f"{path}: `{name}` is not Python: {error}.") from error
+        lines = code.strip().splitlines()
+        if len(lines) > SNIPPET_LINES or max(map(len, lines), default=0) > SNIPPET_COLUMNS:
+            most = f"{SNIPPET_LINES} lines of {SNIPPET_COLUMNS} characters"
+            raise PackError(f"{path}: `{name}` is longer than {most}.")
+    return {name: code.strip() for name, code in read.items()}
+
+
 def _marked(path: Path, *marks: type[Any], optional: bool = False) -> dict[str, Any]:
     """Run a file of the pack and return what it marked as one of `marks`, by name."""
     if optional and not path.is_file():

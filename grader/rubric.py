@@ -49,6 +49,8 @@ class CheckRule(_Part):
     tolerance: Annotated[float, Field(ge=0)] = 1e-6
     varies: bool = True  # asked with every seed; else once, publicly
     hint: str = ""  # said to a student who lost the points
+    picture: str = ""  # a function of pictures.py that shows what went wrong
+    snippet: str = ""  # a key of snippets.toml: code that shows it in the student's notebook
     if_lost: IfLost | None = None
 
     @property

@@ -120,6 +120,19 @@ def test_check_ends_with_status_1_below_the_minimum_and_says_what_is_wrong(tmp_p
 
 
 @pytest.mark.kernel
+def test_check_writes_markdown_with_what_shows_a_loss(tmp_path: Path) -> None:
+    report = tmp_path / "feedback.md"
+    notebook = NOTEBOOKS / "adam-without-bias-correction.ipynb"
+    found = grader("check", notebook, "--format", "markdown", "-o", report)
+    assert 0 == found.returncode
+    markdown = report.read_text(encoding="utf-8")
+    assert "- **-12** Optimizers.adam:" in markdown
+    assert "| Value, at \\[0\\] | 5.03900403 |" in markdown
+    assert "yours gets to" in markdown
+    assert "```python\nw = np.array([0.0])\n" in markdown
+
+
+@pytest.mark.kernel
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 def test_the_isolation_that_was_asked_for_is_in_the_result() -> None:
     def layers(isolation: str) -> set[str]:

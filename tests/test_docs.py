@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
@@ -25,6 +26,7 @@ from grader.canvas import (
     read_partners,
     read_times,
 )
+from grader.checks import Answer
 from grader.cli import main
 from grader.facts import Work, find_facts, read_cells, surveyed
 from grader.inside import harness
@@ -254,6 +256,20 @@ def test_the_examples_right_notebook_loses_nothing(pack: Pack, secret: bytes) ->
     assert set() == lost(judged(pack, code("Ng-A0.ipynb"), secret))
 
 
+@pytest.mark.parametrize(("notebook", "verdict"), [("Ng", "right"), ("Lee", "not right yet")])
+def test_the_examples_snippet_shows_who_is_wrong(
+    pack: Pack, notebook: str, verdict: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scope: dict[str, Any] = {}
+    exec(code(f"{notebook}-A0.ipynb") + "\n" + pack.snippets["predict"], scope)  # noqa: S102  the docs' own text
+    assert verdict == capsys.readouterr().out.splitlines()[-1]
+
+
+def test_the_examples_picture_can_be_drawn(pack: Pack) -> None:
+    answer = Answer(np.arange(7.0))
+    assert pack.painters["predicted"].paint(answer, answer)
+
+
 def test_the_examples_wrong_notebook_loses_where_it_is_wrong(pack: Pack) -> None:
     results = judged(pack, code("Lee-A0.ipynb"), b"a secret of the tests")
     assert {"predict_values", "fit_untouched"} == lost(results)
@@ -289,5 +305,5 @@ def test_what_the_page_shows_stands_in_the_examples_files(language: str) -> None
 def test_the_example_speaks_only_the_authors_vocabulary() -> None:
     for file in sorted(EXAMPLE.glob("*.py")):
         modules = set(re.findall(r"^from grader\.(\w+)", text_of(file), re.MULTILINE))
-        assert modules <= {"probes", "checks", "facts", "mistakes"}
+        assert modules <= {"probes", "checks", "facts", "mistakes", "pictures"}
         assert file.name != "reference.py" or not modules

@@ -8,23 +8,25 @@ from pathlib import Path
 import pytest
 
 FLOORS = (
-    {"cli", "cli_pack", "web"},
+    {"cli", "web"},
     {"grading"},
     {"intake", "execution", "store", "canvas", "reports"},
     {"packs", "kernels"},
     {
         *("rubric", "probes", "checks", "answers", "evidence", "facts", "mistakes", "judging"),
-        *("diagnosis", "scoring", "lateness"),
+        *("diagnosis", "scoring", "lateness", "differences", "pictures", "exhibits"),
     },
     {"model", "errors", "inside", "text", "files"},
 )
 FLOOR = {module: level for level, modules in enumerate(FLOORS) for module in modules}
 # Within a floor: who may use whom. The rubric is read by all; checks and probes are vocabulary.
 WITHIN = {
-    "cli": {"cli_pack"},
     "diagnosis": {"checks", "mistakes", "rubric"},
     "files": {"errors", "text"},
+    "checks": {"differences"},
     "facts": {"checks"},
+    "pictures": {"checks"},
+    "exhibits": {"checks", "differences", "pictures", "rubric"},
     "judging": {"checks", "rubric"},
     "scoring": {"rubric"},
 }
@@ -103,7 +105,7 @@ def test_reference_code_knows_no_grader(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path("rubrics").rglob("*.py")), ids=str)
 def test_packs_speak_only_the_authors_vocabulary(path: Path) -> None:
     modules = {name.split(".")[1] for name in imports(path) if name.startswith("grader.")}
-    assert modules <= {"probes", "checks", "facts", "mistakes"}
+    assert modules <= {"probes", "checks", "facts", "mistakes", "pictures"}
 
 
 @pytest.mark.parametrize("path", sorted(Path("rubrics").rglob("*.py")), ids=str)

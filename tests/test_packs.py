@@ -125,3 +125,50 @@ def test_a_bad_rubric_says_which_key_to_change(old: str, new: str, complaint: st
     assert old in RUBRIC
     with pytest.raises(PackError, match=complaint):
         parse_rubric(RUBRIC.replace(old, new))
+
+
+SHOWN = RUBRIC.replace('probe = "doubled"', 'probe = "doubled", picture = "seen", snippet = "see"')
+PICTURES = """
+from grader.pictures import Answer, Chart, curve, picture
+
+@picture
+def seen(got: Answer, want: Answer) -> Chart:
+    series = (curve("yours", got.array()),)
+    return Chart(series=series, x_label="x", y_label="y", caption="Both.")
+"""
+SNIPPETS = "see = 'print(double(1))'"
+
+
+def with_pictures(
+    folder: Path, rubric: str = SHOWN, pictures: str = PICTURES, snippets: str = SNIPPETS
+) -> Path:
+    pack = write(folder, rubric) / "tiny"
+    (pack / "pictures.py").write_text(pictures)
+    (pack / "snippets.toml").write_text(snippets)
+    return folder
+
+
+def test_a_pack_may_have_pictures_and_snippets(tmp_path: Path) -> None:
+    pack = load_pack("tiny", [with_pictures(tmp_path)])
+    assert ({"seen"}, {"see": "print(double(1))"}) == (set(pack.painters), pack.snippets)
+
+
+@pytest.mark.parametrize(
+    ("rubric", "pictures", "snippets", "complaint"),
+    [
+        (SHOWN.replace("seen", "sun"), PICTURES, SNIPPETS, r"names `sun`, not in pictures\.py"),
+        (SHOWN.replace('"see"', '"sea"'), PICTURES, SNIPPETS, r"`sea`, not in snippets\.toml"),
+        (SHOWN, PICTURES + PICTURES.replace("seen", "idle"), SNIPPETS, "no check .* `idle`"),
+        (SHOWN, PICTURES, SNIPPETS + "\nidle = 'x'", r"`idle` of snippets\.toml"),
+        (SHOWN, PICTURES, "see = 1", "should be a text of Python"),
+        (SHOWN, PICTURES, "see = 'print('", "is not Python"),
+        (SHOWN, PICTURES, "see = ", "is not TOML"),
+        (SHOWN, PICTURES, f"see = \"x = '{'x' * 99}'\"", "is longer than"),
+        (SHOWN, PICTURES, 'see = "' + r"x = 1\n" * 99 + '"', "is longer than"),
+    ],
+)
+def test_pictures_and_snippets_that_do_not_fit_are_refused_in_one_sentence(
+    rubric: str, pictures: str, snippets: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(PackError, match=complaint):
+        load_pack("tiny", [with_pictures(tmp_path, rubric, pictures, snippets)])

@@ -45,6 +45,7 @@ from grader.model import Section, State
 from grader.packs import bundled, load_pack
 from grader.reports.changes import changes_report
 from grader.reports.console import check_report, doctor_table, night_report
+from grader.reports.markdown import markdown_report
 from grader.reports.results import json_text, result_object
 
 NEEDS_ATTENTION = 3
@@ -198,7 +199,7 @@ def _missing(night: Night) -> list[str]:
 # ------------------------------------------------------------------------------- check
 @main.command()
 @click.argument("notebook", type=FILE)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
 @click.option("--min-score", type=float, help="End with status 1 below this many code points.")
 @isolation_option
@@ -224,6 +225,7 @@ def check(
     Examples:
       grader check Lastname-A2.ipynb
       grader check Lastname-A2.ipynb --format json -o result.json --min-score 60
+      grader check Lastname-A2.ipynb --format markdown -o feedback.md
     """
     pack = pack_of(options)
     limits = limits_of(options, pack)
@@ -231,8 +233,11 @@ def check(
         checked = check_notebook(notebook, pack, executor)
     if form == "json":
         text = json_text(result_object(checked.grade))
+    elif form == "markdown":
+        text = markdown_report(checked.grade, pack.rubric, checked.exhibits)
     else:
-        text = check_report(checked.grade, pack.rubric, to=None if output else sys.stdout)
+        to = None if output else sys.stdout
+        text = check_report(checked.grade, pack.rubric, checked.exhibits, to=to)
     if output:
         write_whole(output, text.encode())
     else:

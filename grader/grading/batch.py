@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from grader.diagnosis import diagnose, items_to_diagnose
+from grader.diagnosis import items_to_diagnose, named, told
 from grader.errors import KernelError
+from grader.exhibits import Exhibition
 from grader.grading.known import KnownMistakes
 from grader.judging import judge
 from grader.model import (
@@ -86,16 +87,32 @@ class Exam:
 
     def results(self, replies: Mapping[ProbeKey, Reply]) -> tuple[CheckResult, ...]:
         """Judge replies, and name the mistakes in them."""
-        rubric, checks = self.pack.rubric, self.pack.checks
-        judged = judge(rubric, checks, replies, self.expected)
-        return diagnose(
-            rubric,
-            checks,
+        judged = judge(self.pack.rubric, self.pack.checks, replies, self.expected)
+        return told(judged, self.names(judged, replies), self.pack.mistakes)
+
+    def names(
+        self, judged: Sequence[CheckResult], replies: Mapping[ProbeKey, Reply]
+    ) -> dict[str, list[str]]:
+        """Return check id -> the mistakes that it may have been lost to."""
+        return named(
+            self.pack.rubric,
+            self.pack.checks,
             self.pack.mistakes,
             judged,
             replies=replies,
             expected=self.expected,
-            known=self.known.of(items_to_diagnose(rubric, judged)),
+            known=self.known.of(items_to_diagnose(self.pack.rubric, judged)),
+        )
+
+    @property
+    def exhibition(self) -> Exhibition:
+        """What there is to show of lost checks is made from this."""
+        return Exhibition(
+            rubric=self.pack.rubric,
+            checks=self.pack.checks,
+            painters=self.pack.painters,
+            snippets=self.pack.snippets,
+            expected=self.expected,
         )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import KernelError, SubmissionError, UsageError
+from grader.exhibits import Exhibit
 from grader.grading.batch import Exam, Executor, run
 from grader.intake import take_in
 from grader.model import Grade, Late
@@ -19,10 +21,11 @@ UNDECIDED = Late(note="Days late are counted when the work is graded.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A grade by the public checks, and the notebook as it ran."""
+    """A grade by the public checks, the notebook as it ran, what shows its lost checks."""
 
     grade: Grade
     executed: str
+    exhibits: Mapping[str, Exhibit]
 
 
 def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
@@ -51,4 +54,8 @@ def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
         run=judged.evidence.run,
         score=score(pack.rubric, judged.results, marks={}, late=UNDECIDED),
     )
-    return Checked(grade=grade, executed=judged.evidence.executed)
+    return Checked(
+        grade=grade,
+        executed=judged.evidence.executed,
+        exhibits=exam.exhibition.of(judged.results, judged.evidence.replies),
+    )

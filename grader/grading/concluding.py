@@ -103,7 +103,7 @@ class Conclusion:
             return night
         pages = Pages(
             folder=self.order.out / "feedback",
-            rubric=self.order.pack.rubric,
+            exam=self.ready.exam,
             key=self.ready.keys.pages,
             store=self.ready.store,
         )

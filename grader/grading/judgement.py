@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from grader.diagnosis import told
 from grader.errors import EvidenceError
 from grader.facts import Fact
 from grader.grading.batch import OUR_FAULT, Exam, unread, unseen
@@ -35,6 +36,8 @@ from grader.rubric import CheckRule
 from grader.store import Before, Kept, Store
 
 PORTION = 500
+MISTAKES = "mistakes"  # whose answers the store keeps
+NAMED = "named"  # stands where a verdict has its outcome
 NOTHING = Before(verdicts={})
 
 
@@ -62,7 +65,11 @@ class Looked:
 
 
 class _NotKnownError(LookupError):
-    """There is no verdict with this key."""
+    """There is no verdict with this key, or nobody has looked for names of mistakes."""
+
+
+def _any_lost(found: Sequence[CheckResult]) -> bool:
+    return any(result.outcome is Outcome.FAILED for result in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ class Judge:
                 except _NotKnownError:
                     continue
         lacking = [number for number in there if number not in known]
+        if lacking:
+            self._learn_mistakes(keep=keep)
 
         def work(number: int) -> bytes:
             return self._work(*there[number], before.get(number, NOTHING))
@@ -128,9 +137,24 @@ class Judge:
             self.store.keep_judged(fresh)
         return known
 
+    def _learn_mistakes(self, *, keep: bool) -> None:
+        """Know what the known mistakes answer before the processes that ask for it begin."""
+        mistakes = self.exam.known
+        if mistakes.found.keys() == self.exam.pack.mistakes.keys():
+            return
+        kept = self.store.answers(MISTAKES, self.keys.mistaken)
+        if kept is not None:
+            mistakes.take(kept)
+            return
+        mistakes.work_out(self.jobs)
+        if keep:
+            self.store.keep_answers(MISTAKES, self.keys.mistaken, mistakes.kept())
+
     def _results(
         self, verdicts: Mapping[str, Any], judging: Judging | None = None
     ) -> tuple[CheckResult, ...]:
+        """Return the results by verdicts, and names of mistakes, that are known already."""
+
         def verdict(rule: CheckRule, probe: str) -> Verdict:
             known = verdicts.get(self.keys.verdicts[rule.id, probe])
             if known is not None:
@@ -139,7 +163,12 @@ class Judge:
                 raise _NotKnownError
             return judging.verdict(rule, probe)
 
-        return results(self.exam.pack.rubric, verdict)
+        found = results(self.exam.pack.rubric, verdict)
+        if judging is not None or not _any_lost(found):
+            return found
+        if self.keys.names not in verdicts:
+            raise _NotKnownError
+        return told(found, verdicts[self.keys.names][1], self.exam.pack.mistakes)
 
     def _work(self, kept: Kept, notebook: Path, before: Before) -> bytes:
         """Judge what has no verdict yet; in a process of its own."""
@@ -160,7 +189,10 @@ class Judge:
                 verdicts[key] = _written(judging.verdict(rule, probe))
             return _verdict(verdicts[key])
 
-        results(self.exam.pack.rubric, verdict)
+        found = results(self.exam.pack.rubric, verdict)
+        if _any_lost(found):
+            names = before.verdicts.get(self.keys.names)
+            verdicts[self.keys.names] = names or [NAMED, self.exam.names(found, replies)]
         facts = before.facts
         if before.facts_key != self.keys.facts:
             facts = self._facts(notebook, replies, executed)

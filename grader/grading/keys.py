@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -85,14 +85,29 @@ def fingerprint(secret: bytes) -> str:
 
 def reference(pack: Pack, calls: Iterable[ProbeCall]) -> str:
     """Return what the reference's answers depend on."""
-    place = (pack.folder / pack.rubric.reference).resolve()
-    own = [place] if place.is_file() else [p for p in place.rglob("*") if _is_source(p)]
     folder = pack.folder.resolve()
     others = [path for path in folder.rglob("*") if _is_source(path)]
     return digest(
         environment(pack),
-        tree(place.parent, own),
+        _solution(pack),
         tree(folder, others),
+        [[call.probe_id, str(call.seed), question(call)] for call in calls],
+    )
+
+
+def _solution(pack: Pack) -> str:
+    place = (pack.folder / pack.rubric.reference).resolve()
+    own = [place] if place.is_file() else [p for p in place.rglob("*") if _is_source(p)]
+    return tree(place.parent, own)
+
+
+def mistaken(pack: Pack, calls: Iterable[ProbeCall]) -> str:
+    """Return what the known mistakes' answers depend on."""
+    return digest(
+        environment(pack),
+        _solution(pack),
+        of_pack(pack, "mistakes.py"),
+        [[item.id, sorted(pack.rubric.probes_of(item.id))] for item in pack.rubric.item],
         [[call.probe_id, str(call.seed), question(call)] for call in calls],
     )
 
@@ -136,12 +151,14 @@ class Keys:
 
     questions: Mapping[ProbeKey, str]
     verdicts: Mapping[tuple[str, str], str]  # (check id, probe id) -> key of the judgement
+    names: str  # of the mistakes that checks were lost to
+    mistaken: str  # of what the known mistakes answer
     facts: str
     pages: str
     facets: Mapping[str, Any]  # what each check was judged by, piece by piece
 
     @classmethod
-    def of(cls, pack: Pack, calls: Iterable[ProbeCall], expected: Mapping[ProbeKey, Reply]) -> Keys:
+    def of(cls, pack: Pack, calls: Sequence[ProbeCall], expected: Mapping[ProbeKey, Reply]) -> Keys:
         """Work out the keys of all judgements on evidence that answers `calls`."""
         questions = {call.key: question(call) for call in calls}
         answers = replies_of(expected)
@@ -150,7 +167,7 @@ class Keys:
         verdicts = {
             (rule.id, probe): judged.key(rule, probe)
             for rule in rubric.checks
-            for probe in (rule.probe, *((rule.if_lost.probe,) if rule.if_lost else ()))
+            for probe in rule.probes
         }
         facts = digest(
             of_pack(pack, "facts.py", rubric.starter), judging_code(), rubric.survey or ""
@@ -160,11 +177,19 @@ class Keys:
         pages = digest(
             *(report_code(), rubric.title, rubric.perfect, marked),
             *(tree(pack.folder, shown), sorted(answers.values())),
+            *(of_pack(pack, "checks.py"), [_exhibited(rule) for rule in rubric.checks]),
         )
         sources = {(call.probe_id, str(call.seed)): digest(call.source) for call in calls}
         facets: dict[str, Any] = {r.id: judged.facets(r, sources) for r in rubric.checks}
         facets[LATE_POLICY] = digest(rubric.late.model_dump_json())
-        return cls(questions, verdicts, facts, pages, facets)
+        known = mistaken(pack, calls)
+        names = digest(sorted(verdicts.values()), known)[:20]
+        return cls(questions, verdicts, names, known, facts, pages, facets)
+
+
+def _exhibited(rule: CheckRule) -> list[Any]:
+    """Return what numbers, picture and snippet of a lost check depend on."""
+    return [rule.check, rule.answer, rule.tolerance, rule.picture, rule.snippet]
 
 
 def _shown(path: Path) -> bool:
@@ -184,7 +209,7 @@ class _Judged:
     def key(self, rule: CheckRule, probe: str) -> str:
         seeds = asked(self.answers, probe, varies=rule.varies)
         on = [[str(s), self.questions.get((probe, s), ""), self.answers[(probe, s)]] for s in seeds]
-        parts = (judging_code(), self._check(rule), self._mistakes(), rule.answer, rule.tolerance)
+        parts = (judging_code(), self._check(rule), rule.answer, rule.tolerance)
         return digest(*parts, on)[:20]
 
     def _check(self, rule: CheckRule) -> list[str]:
@@ -196,8 +221,7 @@ class _Judged:
 
     def facets(self, rule: CheckRule, sources: Mapping[tuple[str, str], str]) -> dict[str, str]:
         """Return what a change of this check's verdict or points may be put down to, by name."""
-        probes = (rule.probe, *((rule.if_lost.probe,) if rule.if_lost else ()))
-        keys = [(p, s) for p in probes for s in asked(self.answers, p, varies=rule.varies)]
+        keys = [(p, s) for p in rule.probes for s in asked(self.answers, p, varies=rule.varies)]
         if_lost = rule.if_lost.model_dump_json() if rule.if_lost else ""
         facets: dict[str, list[Any]] = {
             "points": [rule.points],

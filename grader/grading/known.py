@@ -1,21 +1,24 @@
 """What the known mistakes of a pack answer, worked out when it is first needed.
 
-They are the reference with a few words changed, so they are run here, each question in a fork.
-Most classes make few of them: only the mistakes of items that somebody lost points in are run,
-once for all submissions of a grading.
+They are the reference with a few words changed, so they are run here, each in a fork. For one
+notebook only the mistakes of items that it lost points in are run; for a class all of them at once,
+in several processes, and the store keeps what they answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from grader.errors import PackError
-from grader.mistakes import Change, Mistake
-from grader.model import ProbeCall, ProbeKey, Reply
+from grader.evidence import decode, encode
+from grader.grading.processes import in_processes
+from grader.model import Evidence, ProbeCall, ProbeKey, Reply, RunOutcome, RunRecord
 from grader.packs import Pack
 
 Answers = tuple[Mapping[ProbeKey, Reply], ...]  # of each way to make a mistake
+Way = tuple[str, int]  # a mistake, and which of its ways
+_RUN = RunRecord(outcome=RunOutcome.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +26,7 @@ class KnownMistakes:
     """The answers of a pack's mistakes to the questions of one grading."""
 
     pack: Pack
-    calls: Sequence[ProbeCall]
+    calls: tuple[ProbeCall, ...]
     found: dict[str, Answers] = field(default_factory=dict)  # by mistake, as far as known
 
     def of(self, items: Iterable[str]) -> Mapping[str, Answers]:
@@ -31,23 +34,57 @@ class KnownMistakes:
         asked = set(items)
         for name, each in self.pack.mistakes.items():
             if each.item in asked and name not in self.found:
-                self.found[name] = self._answers(each)
+                ways = range(len(each.ways))
+                self.found[name] = tuple(self._answers((name, way)) for way in ways)
         return self.found
 
-    def _answers(self, known: Mistake) -> Answers:
-        """Ask each way what its own item is asked."""
+    def work_out(self, jobs: int) -> None:
+        """Ask all mistakes whose answers are not known, in several processes."""
+        missing = [way for way in self._ways() if way[0] not in self.found]
+        for way, data in zip(missing, in_processes(missing, self._encoded, jobs), strict=True):
+            self._add(way, decode(data).replies)
+
+    def kept(self) -> dict[ProbeKey, Reply]:
+        """Return all answers, each under a key of its own: "mistake way probe"."""
+        return {
+            (f"{name} {number} {probe}", seed): reply
+            for name, ways in self.found.items()
+            for number, answers in enumerate(ways)
+            for (probe, seed), reply in answers.items()
+        }
+
+    def take(self, kept: Mapping[ProbeKey, Reply]) -> None:
+        """Take the answers of all mistakes as `kept` gave them at an earlier time."""
+        ways: dict[Way, dict[ProbeKey, Reply]] = {way: {} for way in self._ways()}
+        for (label, seed), reply in kept.items():
+            name, number, probe = label.split()
+            ways[name, int(number)][probe, seed] = reply
+        for way, answers in ways.items():
+            self._add(way, answers)
+
+    def _ways(self) -> list[Way]:
+        mistakes = self.pack.mistakes.items()
+        return [(name, way) for name, each in mistakes for way in range(len(each.ways))]
+
+    def _add(self, way: Way, answers: Mapping[ProbeKey, Reply]) -> None:
+        """Add the answers of one way; the ways of a mistake come one after the other."""
+        name, number = way
+        self.found[name] = (*(self.found[name] if number else ()), answers)
+
+    def _encoded(self, way: Way) -> bytes:
+        return encode(Evidence(run=_RUN, replies=self._answers(way)))
+
+    def _answers(self, way: Way) -> Mapping[ProbeKey, Reply]:
+        """Ask one way what its own item is asked.
+
+        One that no longer runs has no answers, and `grader pack test` says so: for a student it
+        costs no more than a name.
+        """
+        name, number = way
+        known = self.pack.mistakes[name]
         probes = self.pack.rubric.probes_of(known.item)
         calls = [call for call in self.calls if call.probe_id in probes]
-        return tuple(self._answers_of_way(way, calls) for way in known.ways)
-
-    def _answers_of_way(
-        self, way: Sequence[Change], calls: Sequence[ProbeCall]
-    ) -> Mapping[ProbeKey, Reply]:
-        """Ask one way; one that no longer runs has no answers, and `grader pack test` says so.
-
-        For a student it costs no more than a name.
-        """
         try:
-            return self.pack.answers_if(way, calls)
+            return self.pack.answers_if(known.ways[number], calls)
         except PackError:
             return {}

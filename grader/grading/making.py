@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grader.errors import EvidenceError
 from grader.files import write_whole
+from grader.grading.batch import Exam
 from grader.grading.cases import Case
 from grader.grading.course import Course
 from grader.grading.judgement import Looked
 from grader.grading.keys import digest
 from grader.grading.processes import in_processes
 from grader.lateness import Lateness
-from grader.model import Grade, Late, Mark, Student
+from grader.model import Grade, Late, Mark, Outcome, ProbeKey, Reply, Student
 from grader.reports.html import feedback_page
 from grader.reports.names import feedback_name
 from grader.reports.results import published
@@ -107,7 +109,7 @@ class Pages:
     """Writes pages into `folder`. `key` is what pages depend on besides grade and evidence."""
 
     folder: Path
-    rubric: Rubric
+    exam: Exam
     key: str
     store: Store
 
@@ -129,11 +131,15 @@ class Pages:
         return json.dumps(page).encode() + b"\n" + text.encode()
 
     def _page(self, made: Made) -> str:
-        try:
-            executed = self.store.executed(made.kept) if made.kept else ""
-        except EvidenceError:  # figures only; it is told where evidence is judged
-            executed = ""
-        return feedback_page(made.grade, self.rubric, executed)
+        executed, replies = "", dict[ProbeKey, Reply]()
+        checks = [check for item in made.grade.score.items for check in item.checks]
+        if made.kept:
+            with suppress(EvidenceError):  # it is told of where evidence is judged
+                executed = self.store.executed(made.kept)
+                if any(check.outcome is Outcome.FAILED for check in checks):
+                    replies |= self.store.observed(made.kept).replies
+        exhibits = self.exam.exhibition.of(checks, replies)
+        return feedback_page(made.grade, self.exam.pack.rubric, executed, exhibits)
 
     def known(self, path: Path) -> dict[str, Any]:
         """Return by what a file is known again: whoever writes it anew changes that."""

@@ -26,6 +26,7 @@ from grader.grading.concluding import Conclusion
 from grader.grading.course import Course
 from grader.grading.judgement import Seen
 from grader.grading.keys import Keys, environment, reference
+from grader.grading.known import KnownMistakes
 from grader.grading.order import Order
 from grader.grading.reporting import Night
 from grader.intake import Intake, take_in
@@ -36,6 +37,7 @@ from grader.text import display_safe
 __all__ = ["Order", "Watcher", "grade_night"]
 
 NO_NOTEBOOK = "What was handed in is not a notebook that can be run. Ask the staff what to do."
+REFERENCE = "reference"
 OpenExecutor = Callable[[], AbstractContextManager[Executor]]
 
 
@@ -108,12 +110,12 @@ def prepared(order: Order, store: Store, *, keep: bool = True) -> Exam:
     pack = order.pack
     calls = pack.questions(order.secret)
     key = reference(pack, calls)
-    expected = store.expected(key)
+    expected = store.answers(REFERENCE, key)
     if expected is None:
         expected = pack.expected(calls)
         if keep:
-            store.keep_expected(key, expected)
-    return Exam(pack, (*calls, *pack.survey()), expected)
+            store.keep_answers(REFERENCE, key, expected)
+    return Exam(pack, (*calls, *pack.survey()), expected, KnownMistakes(pack, calls))
 
 
 def _entries(

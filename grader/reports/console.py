@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -20,8 +20,23 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from grader.exhibits import Exhibit
 from grader.model import CheckResult, Grade, Outcome, Section, State
-from grader.reports.feedback import MOST_SHOWN, Feedback, ItemView, failed_cells, feedback
+from grader.pictures import Listing, Picture
+from grader.reports.feedback import (
+    MOST_SHOWN,
+    NOTHING,
+    SEE_IT,
+    Feedback,
+    ItemView,
+    Loss,
+    LostCheck,
+    failed_cells,
+    feedback,
+    last_line,
+    listed,
+    pointed,
+)
 from grader.reports.results import in_order
 from grader.reports.tables import Attention
 from grader.rubric import Rubric
@@ -161,20 +176,35 @@ def pack_table(trials: Iterable[tuple[str, str, str, bool]]) -> Table:
 
 
 # ------------------------------------------------------------------------------- one notebook
-def check_report(grade: Grade, rubric: Rubric, *, to: TextIO | None = None) -> str:
+def check_report(
+    grade: Grade,
+    rubric: Rubric,
+    exhibits: Mapping[str, Exhibit] = NOTHING,
+    *,
+    to: TextIO | None = None,
+) -> str:
     """Return what `grader check` says of a notebook, item by item, at most 80 columns wide.
 
     Args:
+        exhibits: what there is to show of lost checks, by check id.
         to: the stream that this will be written to. It decides on colour and signs; without one,
             the text is plain and in UTF-8, as for a file.
     """
-    encoding = (getattr(to, "encoding", None) or "utf-8") if to else "utf-8"
-    console = _console(to)
-    report = _Report(feedback(grade, rubric), plain_signs=not _can_write("✓✗", encoding))
+    said = feedback(grade, rubric, exhibits)
+    return printed(_Report(said, plain_signs=not can_write("✓✗", to)).whole(), to)
+
+
+def printed(what: RenderableType, to: TextIO | None) -> str:
+    """Return what `to` would show, at most 80 columns wide; without a stream, plain text."""
+    console, encoding = _console(to), _encoding(to)
     with console.capture() as captured:
-        console.print(report.whole())
+        console.print(what)
     lines = "\n".join(line.rstrip() for line in captured.get().splitlines())
     return lines.encode(encoding, "replace").decode(encoding)
+
+
+def _encoding(to: TextIO | None) -> str:
+    return (getattr(to, "encoding", None) or "utf-8") if to else "utf-8"
 
 
 def _console(to: TextIO | None) -> Console:
@@ -186,9 +216,10 @@ def _console(to: TextIO | None) -> Console:
     return console
 
 
-def _can_write(signs: str, encoding: str) -> bool:
+def can_write(signs: str, to: TextIO | None) -> bool:
+    """Whether a stream's encoding has these signs."""
     try:
-        signs.encode(encoding)
+        signs.encode(_encoding(to))
     except UnicodeEncodeError:
         return False
     return True
@@ -206,31 +237,86 @@ class _Report:
         parts: list[RenderableType] = [
             _text(self.said.title, "bold"),
             _text(clipped(grade.file, WIDTH), "dim"),
+            "",
+            _text(self.said.headline, "bold"),
         ]
+        parts += self.foremost()
         for view in self.said.items:
             parts += ["", *self.item(view)]
         return Group(*parts, "", *self.run(), "", *self.account())
 
+    def foremost(self) -> list[RenderableType]:
+        """What matters most: praise, or the few losses that cost the most."""
+        said = self.said
+        lines: list[RenderableType] = [_text(said.praise, "green")] if said.praise else []
+        if not said.foremost:
+            return lines
+        rows = Table.grid(padding=(0, 2, 0, 0))
+        rows.add_column(justify="right", no_wrap=True)
+        rows.add_column(overflow="fold")
+        for loss in said.foremost:
+            cost = _text(f"-{plain(loss.points)}", "red")
+            rows.add_row(cost, _text(loss.headline))
+        if said.further:
+            rows.add_row(_text(f"-{plain(said.further_points)}", "dim"), _text(said.further, "dim"))
+        return [*lines, "", _text(said.foremost_title, "bold"), Padding(rows, (0, 0, 0, 2))]
+
     def item(self, view: ItemView) -> list[RenderableType]:
         lines: list[RenderableType] = [_row(view.item.title, view.points, "bold")]
         if view.attempted and not view.untested:
-            lines += [part for check in view.item.checks for part in self.check(check)]
+            lines += [part for loss in view.tests for part in self.loss(loss)]
+            lines += [part for check in view.others for part in self.check(check)]
         if view.to_mark and view.tested is not None:
             lines.append(_indented(f"{plain(view.to_mark)} to be marked by a person", 4, "dim"))
         if view.item.comment:
             lines.append(_indented(view.item.comment, 4))
         return lines
 
+    def loss(self, loss: Loss) -> list[RenderableType]:
+        """The checks of one loss; the reason stands below the first, for all of them."""
+        lines: list[RenderableType] = []
+        for i, check in enumerate(loss.checks):
+            lines.append(self.line(Outcome.FAILED, check.title, check.points))
+            lines += [_indented(loss.message, 4)] if i == 0 and loss.message else []
+            lines += self.evidence(check)
+        if loss.picture:
+            lines += self.picture(loss.picture)
+        if loss.snippet:
+            lines += ["", _indented(SEE_IT, 4, "dim"), ""]
+            lines += [_indented(line, 4) for line in loss.snippet.splitlines()]
+            lines.append("")
+        return lines
+
+    def evidence(self, check: LostCheck) -> list[RenderableType]:
+        lines: list[RenderableType] = [_indented(check.words, 4)] if check.words else []
+        if check.rows:
+            rows = [(row.label, row.expected, row.yours) for row in check.rows]
+            lines.append(Padding(_comparison(rows), (0, 0, 0, 4)))
+        return [*lines, _indented(check.share, 4)] if check.share else lines
+
+    def picture(self, picture: Picture) -> list[RenderableType]:
+        """A picture's caption; a listing is words already."""
+        lines: list[RenderableType] = []
+        if isinstance(picture, Listing):
+            rows = [
+                (pointed(i, off=off), expected, yours)
+                for i, (expected, yours, off) in enumerate(listed(picture), start=1)
+            ]
+            lines.append(Padding(_comparison(rows), (0, 0, 0, 4)))
+        return [*lines, _indented(picture.caption, 4, "dim")]
+
     def check(self, check: CheckResult) -> list[RenderableType]:
         points = f"{plain(check.earned)} of {plain(check.possible)}"
-        row = _grid(2, 1)
-        sign = Text(self.sign[check.outcome], style=_STYLES[check.outcome])
-        row.add_row(sign, _text(check.title), _text(points))
-        lines: list[RenderableType] = [Padding(row, (0, 0, 0, 2))]
+        lines: list[RenderableType] = [self.line(check.outcome, check.title, points)]
         if check.message:
             style = "dim" if check.outcome is Outcome.PASSED else ""
             lines.append(_indented(check.message, 4, style))
         return lines
+
+    def line(self, outcome: Outcome, title: str, points: str) -> Padding:
+        row = _grid(2, 1)
+        row.add_row(Text(self.sign[outcome], style=_STYLES[outcome]), _text(title), _text(points))
+        return Padding(row, (0, 0, 0, 2))
 
     def run(self) -> list[RenderableType]:
         run = self.said.grade.run
@@ -244,7 +330,7 @@ class _Report:
 
     def cells(self) -> list[str]:
         failed = [cell for cell in failed_cells(self.said.grade.run) if cell.error]
-        lines = [f"Cell {c.index + 1}: {_last_line(c.error)}" for c in failed[:MOST_SHOWN]]
+        lines = [f"Cell {c.index + 1}: {last_line(c.error)}" for c in failed[:MOST_SHOWN]]
         more = len(failed) - MOST_SHOWN
         return [*lines, f"{more} more cells failed."] if more > 0 else lines
 
@@ -256,7 +342,7 @@ class _Report:
             lines.append(_row("Late", f"-{plain(score.late.penalty)}"))
         if score.final is not None:
             lines.append(_row("Grade", self.said.headline, "bold"))
-        sentences = (self.said.praise, self.said.late, *self.said.missing)
+        sentences = (self.said.late, *self.said.missing)
         lines += [_text(sentence) for sentence in sentences if sentence]
         attention = self.said.grade.attention
         return lines + [_text(f"Needs attention: {sentence}", "yellow") for sentence in attention]
@@ -272,6 +358,17 @@ def _grid(*fixed: int) -> Table:
     return grid
 
 
+def _comparison(rows: Iterable[tuple[str, str, str]]) -> Table:
+    """Return expected and seen beside each other, each under its head."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("", overflow="fold")
+    table.add_column("Expected", overflow="fold")
+    table.add_column("Yours", overflow="fold")
+    for label, expected, yours in rows:
+        table.add_row(_text(label, "dim"), _text(expected), _text(yours))
+    return table
+
+
 def _row(words: str, points: str, style: str = "") -> Table:
     row = _grid()
     row.add_row(_text(words, style), _text(points, style))
@@ -280,9 +377,3 @@ def _row(words: str, points: str, style: str = "") -> Table:
 
 def _indented(words: str, by: int = 2, style: str = "") -> Padding:
     return Padding(_text(words, style), (0, 0, 0, by))
-
-
-def _last_line(error: str) -> str:
-    """Return the line of a traceback that names the error."""
-    lines = display_safe(error, lines=True).strip().splitlines()
-    return clipped(lines[-1].strip(), 200) if lines else ""

@@ -1,16 +1,21 @@
 """What there is to say of one grade, in plain values and whole sentences.
 
-The page and the terminal show the same of it, each in its own way. Decides nothing and adds up
-nothing that scoring has not: it sorts what is lost from what is open. Staff notes, and sentences
-that ask the staff for something, are never read here.
+The page, the terminal and Markdown show the same of it, each in its own way. Decides nothing and
+adds up nothing that scoring has not: it sorts what is lost from what is open. Staff notes, and
+sentences that ask the staff for something, are never read here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from difflib import SequenceMatcher
+from itertools import takewhile, zip_longest
 
+from grader.differences import Difference, Place, Shape
+from grader.exhibits import Exhibit
 from grader.model import (
     CellOutcome,
     CellRun,
@@ -25,11 +30,19 @@ from grader.model import (
     Source,
     State,
 )
+from grader.pictures import Listing, Picture
 from grader.rubric import Item, Rubric
-from grader.text import plain
+from grader.text import clipped, display_safe, plain
 
 MOST_SHOWN = 12  # failed cells, and notes about the run
+MOST_FOREMOST = 3  # losses that are told before everything else
+MOST_REASON = 240  # characters, where a loss is told in one line
+MOST_LISTED = 30  # lines of a listing
+NOT_EQUAL = "\N{NOT EQUAL TO}"
+NO_LINE = "\N{EN DASH}"
 NO_COMMENT = "Points taken off by the person who marked this."
+NOTHING: Mapping[str, Exhibit] = {}
+SEE_IT = "See it in your own notebook: put this into a new cell at its end and run it."
 SECTION_TITLES = {
     Section.CODE: "Code",
     Section.DISCUSSION: "Experiments and discussion",
@@ -38,16 +51,79 @@ SECTION_TITLES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a comparison: what is compared, the expected, the student's."""
+
+    label: str
+    expected: str
+    yours: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostCheck:
+    """One test that was lost: what was tested, and what is to be said of it alone.
+
+    Attributes:
+        words: sentences that its loss does not have already.
+        rows: expected and seen, of a public question.
+        share: how many values differ; empty where there are no values to count.
+    """
+
+    title: str
+    earned: Decimal
+    possible: Decimal
+    words: str = ""
+    rows: tuple[Row, ...] = ()
+    share: str = ""
+
+    @property
+    def points(self) -> str:
+        return f"{plain(self.earned)} of {plain(self.possible)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loss:
-    """Points that are gone, and why. `titles` are those of the checks; none for a person's mark."""
+    """Points that are gone for one reason; without checks for a person's mark.
+
+    Attributes:
+        message: the sentences that all its checks share, the reason first.
+        mistake: the id of the known mistake that it is, if it is one.
+    """
 
     points: Decimal
     item: str
     message: str
-    titles: tuple[str, ...] = ()
+    mistake: str = ""
+    checks: tuple[LostCheck, ...] = ()
+    picture: Picture | None = None
+    snippet: str = ""
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        return tuple(check.title for check in self.checks)
+
+    @property
+    def reason(self) -> str:
+        """The first sentence: what matters most."""
+        return next(iter(_sentences(self.message)), "")
+
+    @property
+    def brief(self) -> str:
+        """The reason, short enough to be one of a few lines."""
+        return clipped(self.reason, MOST_REASON)
+
+    @property
+    def headline(self) -> str:
+        """What was lost and why, in one line."""
+        return f"{self.item}: {self.brief}"
+
+    @property
+    def more(self) -> str:
+        """What the message says after the reason."""
+        return " ".join(_sentences(self.message)[1:])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ItemView:
     """One rubric item as a student reads it.
 
@@ -58,6 +134,8 @@ class ItemView:
         to_mark: what a person has still to give.
         open: points that hang on tests which could not be made.
         attempted: False for extra credit of which the notebook defines nothing.
+        losses: what was lost, by reason.
+        others: the checks that were passed or could not be made.
     """
 
     item: ItemResult
@@ -69,6 +147,12 @@ class ItemView:
     attempted: bool
     criteria: tuple[str, ...]
     losses: tuple[Loss, ...]
+    others: tuple[CheckResult, ...]
+
+    @property
+    def tests(self) -> tuple[Loss, ...]:
+        """The losses by tests; what a person took off is told with the mark."""
+        return tuple(loss for loss in self.losses if loss.checks)
 
     @property
     def extra(self) -> bool:
@@ -93,7 +177,7 @@ class ItemView:
         return f"{plain(self.tested)} of {plain(self.item.possible)} so far"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SectionView:
     """One line of the account: a section's points, as far as they are known."""
 
@@ -102,9 +186,14 @@ class SectionView:
     items: tuple[ItemView, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Feedback:
-    """All that one student is told."""
+    """All that one student is told.
+
+    Attributes:
+        losses: every lost point but those of extra credit and lateness, each mistake once.
+        foremost: the few that cost the most; `further` says what there is beside them.
+    """
 
     grade: Grade
     title: str
@@ -114,20 +203,35 @@ class Feedback:
     praise: str
     sections: tuple[SectionView, ...]
     losses: tuple[Loss, ...]
+    foremost: tuple[Loss, ...]
+    further: str
+    further_points: Decimal
     late: str
     run: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def foremost_title(self) -> str:
+        return "What cost the most points" if self.further else "What cost points"
 
     @property
     def items(self) -> tuple[ItemView, ...]:
         return tuple(view for section in self.sections for view in section.items)
 
 
-def feedback(grade: Grade, rubric: Rubric) -> Feedback:
-    """Say everything there is to say of a grade, in the rubric's order."""
+def feedback(grade: Grade, rubric: Rubric, exhibits: Mapping[str, Exhibit] = NOTHING) -> Feedback:
+    """Say everything there is to say of a grade, in the rubric's order.
+
+    Args:
+        exhibits: what there is to show of lost checks, by check id (see grader.exhibits).
+    """
     known = {item.id: item for item in rubric.item}
-    views = [_item_view(result, known.get(result.item_id)) for result in grade.score.items]
+    views = [
+        _item_view(result, known.get(result.item_id), exhibits) for result in grade.score.items
+    ]
     possible = sum((v.item.possible for v in views if not v.extra), Decimal(0))
+    losses = _once(loss for view in views if not view.extra for loss in view.losses)
+    foremost = tuple(sorted(losses, key=lambda loss: -loss.points)[:MOST_FOREMOST])
     return Feedback(
         grade=grade,
         title=rubric.title,
@@ -136,7 +240,10 @@ def feedback(grade: Grade, rubric: Rubric) -> Feedback:
         missing=_missing(grade, views),
         praise=_praise(views, rubric.perfect),
         sections=_sections(grade, views),
-        losses=tuple(loss for view in views for loss in view.losses),
+        losses=losses,
+        foremost=foremost,
+        further=_further(len(losses) - len(foremost)),
+        further_points=_sum(losses) - _sum(foremost),
         late=_late(grade),
         run=run_sentences(grade.run),
         notes=_notes(grade.run),
@@ -144,7 +251,7 @@ def feedback(grade: Grade, rubric: Rubric) -> Feedback:
 
 
 # ------------------------------------------------------------------------------- items
-def _item_view(result: ItemResult, rule: Item | None) -> ItemView:
+def _item_view(result: ItemResult, rule: Item | None, exhibits: Mapping[str, Exhibit]) -> ItemView:
     marking = rule.marked if rule else None
     by_hand = marking.points if marking else Decimal(0)
     earned = sum((check.earned for check in result.checks), Decimal(0))
@@ -152,6 +259,7 @@ def _item_view(result: ItemResult, rule: Item | None) -> ItemView:
     judged = {check.check_id for check in result.checks if check.outcome is not Outcome.BROKEN}
     rules = rule.check if rule else ()
     open_points = sum((check.points for check in rules if check.id not in judged), Decimal(0))
+    lost = [check for check in result.checks if _is_lost(check)]
     return ItemView(
         item=result,
         tested=earned if rules or result.checks else None,
@@ -161,32 +269,172 @@ def _item_view(result: ItemResult, rule: Item | None) -> ItemView:
         open=open_points,
         attempted=_attempted(result, open_points),
         criteria=marking.criteria if marking else (),
-        losses=() if result.section is Section.EXTRA_CREDIT else _losses(result, by_hand),
+        losses=(*_by_reason(result, lost, exhibits), *_taken_off(result, by_hand)),
+        others=tuple(check for check in result.checks if not _is_lost(check)),
     )
 
 
-def _losses(item: ItemResult, by_hand: Decimal) -> tuple[Loss, ...]:
-    """Return what an item lost; checks that were lost for one reason are one loss."""
+def _is_lost(check: CheckResult) -> bool:
+    return check.outcome is Outcome.FAILED and check.earned < check.possible
+
+
+def _by_reason(
+    item: ItemResult, lost: Sequence[CheckResult], exhibits: Mapping[str, Exhibit]
+) -> list[Loss]:
+    """Put together what was lost by one known mistake, or for one reason."""
     reasons: dict[str, list[CheckResult]] = {}
-    for check in item.checks:
-        if check.outcome is Outcome.FAILED and check.earned < check.possible:
-            reasons.setdefault(check.message, []).append(check)
-    lost = [
-        Loss(
-            points=sum((check.possible - check.earned for check in checks), Decimal(0)),
-            item=item.title,
-            titles=tuple(check.title for check in checks),
-            message=message,
-        )
-        for message, checks in reasons.items()
-    ]
+    for check in lost:
+        reason = check.mistake or next(iter(_sentences(check.message)), "")
+        reasons.setdefault(reason, []).append(check)
+    losses = [_loss(item, checks, exhibits) for checks in reasons.values()]
+    seen: set[str] = set()
+    for i, loss in enumerate(losses):  # one snippet may show several losses: once is enough
+        if loss.snippet in seen:
+            losses[i] = replace(loss, snippet="")
+        seen.add(loss.snippet)
+    return losses
+
+
+def _loss(item: ItemResult, checks: Sequence[CheckResult], exhibits: Mapping[str, Exhibit]) -> Loss:
+    """Make one loss of checks that share a reason; one picture and one snippet are enough."""
+    shown = [exhibits.get(check.check_id, Exhibit()) for check in checks]
+    told = [_told(check, each.difference) for check, each in zip(checks, shown, strict=True)]
+    shared = _shared(told)
+    return Loss(
+        points=sum((check.possible - check.earned for check in checks), Decimal(0)),
+        item=item.title,
+        message=" ".join(shared),
+        mistake=checks[0].mistake or "",
+        checks=tuple(
+            _lost_check(check, words[len(shared) :], each.difference)
+            for check, words, each in zip(checks, told, shown, strict=True)
+        ),
+        picture=next((each.picture for each in shown if each.picture is not None), None),
+        snippet=next((each.snippet for each in shown if each.snippet), ""),
+    )
+
+
+def _told(check: CheckResult, difference: Difference | None) -> list[str]:
+    """Return a message's sentences, without those that rows of a comparison say better.
+
+    Where a mistake is named, "The result has wrong values." says nothing more.
+    """
+    message = check.message
+    if difference and difference.sentence:
+        message = message.replace(difference.sentence, "")
+    if difference and difference.verdict and check.mistake:
+        message = message.replace(difference.verdict, "")
+    return _sentences(message)
+
+
+def _shared(messages: Sequence[Sequence[str]]) -> list[str]:
+    """Return the sentences that all messages begin with."""
+    same = takewhile(lambda each: len(set(each)) == 1, zip(*messages, strict=False))
+    return [sentences[0] for sentences in same]
+
+
+def _sentences(text: str) -> list[str]:
+    """Split a message into sentences; what is in backticks is never split."""
+    covered = _CODE.sub(lambda code: _COVER * len(code[0]), text)
+    ends = [(gap.start(), gap.end()) for gap in _GAP.finditer(covered)]
+    starts = [0, *(end for _, end in ends)]
+    stops = [*(start for start, _ in ends), len(text)]
+    found = (text[start:stop].strip() for start, stop in zip(starts, stops, strict=True))
+    return [sentence for sentence in found if sentence]
+
+
+_COVER = "\N{FULL BLOCK}"
+_CODE = re.compile(r"`[^`\n]*`")
+_GAP = re.compile(rf"(?<=[.!?])\s+(?=[A-Z(“{_COVER}])")
+
+
+def _taken_off(item: ItemResult, by_hand: Decimal) -> tuple[Loss, ...]:
+    """Return what a person who marked an item did not give. Extra credit is given, never taken."""
+    if item.section is Section.EXTRA_CREDIT or item.source is not Source.MARKED:
+        return ()
     earned = sum((check.earned for check in item.checks), Decimal(0))
-    if item.source is Source.MARKED and item.points is not None:
-        taken_off = by_hand - (item.points - earned)
-        if taken_off > 0:
-            words = item.comment or NO_COMMENT
-            lost.append(Loss(points=taken_off, item=item.title, message=words))
-    return tuple(lost)
+    off = by_hand - ((item.points or Decimal(0)) - earned)
+    if item.points is None or off <= 0:
+        return ()
+    return (Loss(points=off, item=item.title, message=item.comment or NO_COMMENT),)
+
+
+def _once(losses: Iterable[Loss]) -> tuple[Loss, ...]:
+    """Tell a mistake once that cost points in several items."""
+    found: dict[object, Loss] = {}
+    for loss in losses:
+        key = loss.mistake or id(loss)
+        first = found.get(key)
+        if first is None:
+            found[key] = loss
+            continue
+        found[key] = replace(
+            first,
+            points=first.points + loss.points,
+            item=f"{first.item} and {loss.item}",
+            checks=(*first.checks, *loss.checks),
+        )
+    return tuple(found.values())
+
+
+def _further(others: int) -> str:
+    """Say that more was lost than the foremost."""
+    if not others:
+        return ""
+    return f"{'One more reason' if others == 1 else f'{others} more reasons'}, told below."
+
+
+def _sum(losses: Sequence[Loss]) -> Decimal:
+    return sum((loss.points for loss in losses), Decimal(0))
+
+
+# ------------------------------------------------------------------------------- comparisons
+def _lost_check(
+    check: CheckResult, words: Sequence[str], difference: Difference | None
+) -> LostCheck:
+    return LostCheck(
+        title=check.title,
+        earned=check.earned,
+        possible=check.possible,
+        words=" ".join(words),
+        rows=_rows(difference) if difference else (),
+        share=_share(difference) if difference else "",
+    )
+
+
+def _rows(difference: Difference) -> tuple[Row, ...]:
+    """Return what was expected and what was seen: kinds, shapes, the first and the largest."""
+    rows = []
+    if difference.kinds:
+        rows.append(
+            Row(label="What it is", expected=difference.kinds[0], yours=difference.kinds[1])
+        )
+    if difference.shapes:
+        expected, seen = (_shape(shape) for shape in difference.shapes)
+        rows.append(Row(label="Shape", expected=expected, yours=seen))
+    if first := difference.first:
+        only = "First difference" if difference.of > 1 else "Value"
+        rows.append(_row(only, first))
+    largest = difference.largest
+    if largest and largest != difference.first:
+        rows.append(_row(f"Largest difference, {difference.distance}", largest))
+    return tuple(rows)
+
+
+def _row(label: str, place: Place) -> Row:
+    where = f", at {list(place.index)}" if place.index else ""
+    return Row(label=f"{label}{where}", expected=place.expected, yours=place.seen)
+
+
+def _shape(shape: Shape) -> str:
+    return str(shape) if shape else "one number"
+
+
+def _share(difference: Difference) -> str:
+    if difference.of <= 1:
+        return ""
+    verb = "differs" if difference.differing == 1 else "differ"
+    return f"{difference.differing} of {difference.of} values {verb}."
 
 
 def _attempted(item: ItemResult, open_points: Decimal) -> bool:
@@ -201,6 +449,21 @@ def _attempted(item: ItemResult, open_points: Decimal) -> bool:
 def _says_undefined(check: CheckResult) -> bool:
     """Whether grader.judging said that the notebook does not define what was asked for."""
     return " is not defined in the notebook." in check.message
+
+
+def listed(listing: Listing) -> list[tuple[str, str, bool]]:
+    """Return a listing's lines, (expected, yours, whether they differ), alike ones side by side."""
+    expected, yours = listing.expected[:MOST_LISTED], listing.yours[:MOST_LISTED]
+    lines: list[tuple[str, str]] = []
+    matcher = SequenceMatcher(None, expected, yours, autojunk=False)
+    for _, start, end, begin, stop in matcher.get_opcodes():
+        lines += zip_longest(expected[start:end], yours[begin:stop], fillvalue=NO_LINE)
+    return [(one, other, one != other) for one, other in lines]
+
+
+def pointed(number: int, *, off: bool) -> str:
+    """Return a line's number, with a sign where the two sides differ."""
+    return f"{number} {NOT_EQUAL}" if off else str(number)
 
 
 # ------------------------------------------------------------------------------- the account
@@ -315,6 +578,12 @@ def failed_cells(run: RunRecord) -> list[CellRun]:
     """Return the cells that were run and did not end well."""
     well = (CellOutcome.OK, CellOutcome.NOT_RUN)
     return [cell for cell in run.cells if cell.outcome not in well]
+
+
+def last_line(error: str) -> str:
+    """Return the line of a traceback that names the error."""
+    lines = display_safe(error, lines=True).strip().splitlines()
+    return clipped(lines[-1].strip(), 200) if lines else ""
 
 
 def _how_it_ran(run: RunRecord) -> str:

@@ -7,15 +7,19 @@ removed where it is printed, then it is escaped. Markdown and HTML from students
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from grader.exhibits import Exhibit
 from grader.model import CellOutcome, Grade, Outcome
+from grader.pictures import Chart, Listing, Picture, Strips
+from grader.reports.drawing import chart, strips
 from grader.reports.executed import Executed, read_executed
-from grader.reports.feedback import MOST_SHOWN, failed_cells, feedback
+from grader.reports.feedback import MOST_SHOWN, NOTHING, SEE_IT, failed_cells, feedback, listed
 from grader.rubric import Rubric
 from grader.text import display_safe, plain
 
@@ -35,17 +39,20 @@ _CELL_WORDS = {
 }
 
 
-def feedback_page(grade: Grade, rubric: Rubric, executed: str = "") -> str:
+def feedback_page(
+    grade: Grade, rubric: Rubric, executed: str = "", exhibits: Mapping[str, Exhibit] = NOTHING
+) -> str:
     """Return a student's page.
 
     Args:
         executed: the notebook as it ran, nbformat JSON; its figures are shown, and the first
             lines of its failed cells.
+        exhibits: what there is to show of lost checks, by check id.
     """
     notebook = read_executed(executed)
-    template = _environment().get_template("feedback.html.j2")
+    template = environment().get_template("feedback.html.j2")
     return template.render(
-        feedback=feedback(grade, rubric),
+        feedback=feedback(grade, rubric, exhibits),
         grade=grade,
         notebook=notebook,
         failed=_failed_cells(grade, notebook),
@@ -75,7 +82,7 @@ def _last_part(error: str) -> str:
 
 # ------------------------------------------------------------------------------- the template's own
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("grader.reports"),
         autoescape=True,
@@ -84,8 +91,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_printed,
     )
-    environment.filters.update(code=_with_code, points=plain, minus=_minus)
-    environment.globals.update(verdicts=_VERDICTS)
+    environment.filters.update(
+        code=_with_code, points=plain, minus=_minus, drawn=_drawn, listed=_listed
+    )
+    environment.globals.update(verdicts=_VERDICTS, see_it=SEE_IT)
     return environment
 
 
@@ -115,3 +124,22 @@ def _with_code(text: str) -> Markup:
 def _minus(points: Decimal) -> str:
     """Return points taken off, with a true minus sign; 0 has none."""
     return f"{MINUS}{plain(points)}" if points else "0"
+
+
+def _drawn(picture: Picture) -> Markup:
+    """Return a picture as SVG; nothing for a listing, which the template sets as a table."""
+    match picture:
+        case Chart():
+            return chart(picture, _words)
+        case Strips():
+            return strips(picture, _words)
+        case _:
+            return Markup()
+
+
+def _listed(picture: Picture) -> list[tuple[str, str, bool]]:
+    return listed(picture) if isinstance(picture, Listing) else []
+
+
+def _words(text: str) -> Markup:
+    return escape(_safe(text))

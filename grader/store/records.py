@@ -246,9 +246,9 @@ class Store:
     def outputs(self) -> JsonValue:
         return self._of_grading(schema.gradings.c.outputs)
 
-    def expected(self, key: str) -> Mapping[ProbeKey, Reply] | None:
-        """Return the reference's answers if they were kept under `key`."""
-        kept = self._of_grading(schema.gradings.c.expected)
+    def answers(self, whose: str, key: str) -> Mapping[ProbeKey, Reply] | None:
+        """Return the reference's or the known mistakes' answers if they were kept under `key`."""
+        kept = (self._of_grading(schema.gradings.c.expected) or {}).get(whose)
         if kept is None or kept["key"] != key:
             return None
         try:
@@ -256,11 +256,12 @@ class Store:
         except EvidenceError:
             return None  # they are worked out again
 
-    def keep_expected(self, key: str, expected: Mapping[ProbeKey, Reply]) -> None:
-        """Keep the reference's answers under what they depend on."""
+    def keep_answers(self, whose: str, key: str, answers: Mapping[ProbeKey, Reply]) -> None:
+        """Keep answers of the pack's own under what they depend on."""
         run = RunRecord(outcome=RunOutcome.COMPLETE)
-        part = self.parts.keep(encode(Evidence(run=run, replies=expected)), REPLIES)
-        self._set({"expected": {"key": key, "part": part}})
+        part = self.parts.keep(encode(Evidence(run=run, replies=answers)), REPLIES)
+        others = self._of_grading(schema.gradings.c.expected) or {}
+        self._set({"expected": {**others, whose: {"key": key, "part": part}}})
 
     def _set(self, values: Mapping[str, JsonValue]) -> None:
         mine = schema.gradings.c.id == self._grading

@@ -58,7 +58,7 @@ gradings = Table(
     Column("asked", Json),  # what the last `grade` was asked for
     Column("judged_by", Json),  # what the last judgement went by
     Column("outputs", Json),  # what was written, to write nothing twice
-    Column("expected", Json),  # the reference's answers: what they depend on, and a part
+    Column("expected", Json),  # answers of the pack's own: whose -> what they depend on, and a part
 )
 
 commands = Table(

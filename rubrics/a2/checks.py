@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from grader.checks import Answer, Failed, agrees, check, require
+from grader.checks import Answer, Failed, agrees, check, compare, require
 
 Floats = npt.NDArray[np.float64]
 FOLDS = ("train", "validate", "test")
@@ -14,10 +14,11 @@ RMSE = ("RMSE Train", "RMSE Val", "RMSE Test")
 
 def near(a: Floats, b: Floats, tolerance: float) -> bool:
     """Say whether two arrays of one shape agree, relative to the larger of 1 and max|b|."""
-    if a.shape != b.shape:
-        return False
-    size = max(1.0, float(np.max(np.abs(b), initial=0.0)))
-    return bool(np.all(np.abs(a - b) <= tolerance * size))
+    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= bound(b, tolerance)))
+
+
+def bound(b: Floats, tolerance: float) -> float:
+    return tolerance * max(1.0, float(np.max(np.abs(b), initial=0.0)))
 
 
 # ------------------------------------------------------------------------------- shapes
@@ -46,11 +47,12 @@ def sizes(answer: Answer) -> tuple[int, ...]:
 def untouched(got: Answer, want: Answer, tolerance: float) -> None:
     """What was given to the function is after the call what it was before."""
     before, after = want.array(), got.array()
-    require(
-        near(after, before, tolerance),
+    words = (
         "Your function changes its argument. Whoever called it still needs that array: "
-        "work on a copy, or let NumPy make a new array.",
+        "work on a copy, or let NumPy make a new array."
     )
+    require(after.shape == before.shape, words)
+    compare("the argument", after, before, bound(before, tolerance), words)
 
 
 # ------------------------------------------------------------------------------- adam
@@ -223,11 +225,13 @@ def in_order(got: Answer, want: Answer, tolerance: float) -> None:
         for letter in ("X", "T"):
             key = f"{letter}{fold}"
             found, expected = got[key].array(), want[key].array()
-            require(
-                found.size == expected.size and near(found.ravel(), expected.ravel(), tolerance),
+            words = (
                 f"With random_shuffle=False, `{key}` should hold the rows of {where[fold]}, "
-                "in their order.",
+                "in their order."
             )
+            require(found.size == expected.size, words)
+            found = found.reshape(expected.shape)
+            compare(f"`{key}`", found, expected, bound(expected, tolerance), words)
 
 
 # ------------------------------------------------------------------------------- run_experiment

@@ -40,13 +40,18 @@ def now(optimizer: Any, w: Array) -> Any:
 def descend(
     names: Names, w: Array, minimum: Array, curvature: Array, *calls: int, learning_rate: float
 ) -> dict[str, Array]:
-    """Run Adam on sum(curvature * (w - minimum)**2), in one call for each number of epochs."""
+    """Run Adam on sum(curvature * (w - minimum)**2), in one call for each number of epochs.
+
+    `path` is the first weight before each step and at the end, to be drawn and not judged.
+    """
     optimizer = names.Optimizers(w)
+    path: list[Array] = []
 
     def error(minimum: Array, curvature: Array) -> float:
         return float(np.sum(curvature * (now(optimizer, w) - minimum) ** 2))
 
     def gradient(minimum: Array, curvature: Array) -> Any:
+        path.append(np.ravel(now(optimizer, w))[:1].copy())
         return 2 * curvature * (now(optimizer, w) - minimum)
 
     for n_epochs in calls:
@@ -57,7 +62,8 @@ def descend(
             n_epochs=n_epochs,
             learning_rate=learning_rate,
         )
-    return {"weights": np.array(now(optimizer, w)), "given": w}
+    path.append(np.ravel(now(optimizer, w))[:1].copy())
+    return {"weights": np.array(now(optimizer, w)), "given": w, "path": np.concatenate(path)}
 
 
 @probe

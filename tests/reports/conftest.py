@@ -11,8 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 
+from grader.differences import Difference, Place
+from grader.exhibits import Exhibit
 from grader.model import (
     CellOutcome,
     CellRun,
@@ -27,6 +30,7 @@ from grader.model import (
     Student,
     Visibility,
 )
+from grader.pictures import Chart, Listing, Role, Strip, Strips, curve, dots
 from grader.rubric import CheckRule, Rubric, parse_rubric
 from grader.scoring import NOT_LATE, score
 
@@ -108,6 +112,67 @@ def make_grade(rubric: Rubric) -> MakeGrade:
         )
 
     return make
+
+
+# ------------------------------------------------------------------------------- exhibits
+def exhibits_of(word: str) -> dict[str, Exhibit]:
+    """One exhibit of each kind, for checks of different items; `word` wherever one may stand."""
+    seen = Place(index=(0, 1), expected="2", seen=word)
+    sentence = "Expected 2 at index [0, 1], yours is 3 (2 of 4 values differ)."
+    values = Difference(
+        name=word,
+        first=seen,
+        largest=Place(index=(1, 1), expected="4", seen="40"),
+        distance="36",
+        differing=2,
+        of=4,
+        sentence=sentence,
+        verdict="The result has wrong values.",
+    )
+    chart = Chart(
+        series=(curve(word, np.arange(3.0), role=Role.EXPECTED), dots(word, np.arange(3.0))),
+        x_label=word,
+        y_label=word,
+        caption=f"A chart of {word}.",
+    )
+    strips = Strips(
+        strips=(Strip(label=word, cells=("V", word), off=frozenset({1})),),
+        key={"V": word},
+        caption=f"Folds of {word}.",
+    )
+    listing = Listing(
+        expected=("2 epochs", "3 epochs"), yours=("3 epochs", word), caption=f"A list of {word}."
+    )
+    return {
+        "adam_parabola": Exhibit(difference=values, picture=chart, snippet=f"print({word!r})"),
+        "relu_shape": Exhibit(difference=Difference(name=word, shapes=((6, 4), (4,)))),
+        "partition_order": Exhibit(picture=strips),
+        "experiment_grid": Exhibit(
+            difference=Difference(name=word, kinds=("a list of 2", word)), picture=listing
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
+def make_exhibits() -> Callable[[str], dict[str, Exhibit]]:
+    return exhibits_of
+
+
+SHOWN = {
+    "adam_parabola": (
+        "The result has wrong values. "
+        "Expected 2 at index [0, 1], yours is 3 (2 of 4 values differ). Mind the epochs."
+    ),
+    "relu_shape": "`values` should have shape (6, 4), not (4,).",
+    "partition_order": "The rows are in another order.",
+    "experiment_grid": "The settings come in another order.",
+}
+
+
+@pytest.fixture(scope="session")
+def shown_losses() -> Mapping[str, str]:
+    """Messages of the checks that `make_exhibits` shows."""
+    return SHOWN
 
 
 # ------------------------------------------------------------------------------- notebooks

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from grader.exhibits import Exhibit
 from grader.judging import judge
 from grader.model import (
     CellOutcome,
@@ -23,7 +25,8 @@ from grader.model import (
     Student,
     Visibility,
 )
-from grader.reports.feedback import ItemView, feedback, run_sentences
+from grader.pictures import Listing
+from grader.reports.feedback import NO_LINE, ItemView, Row, feedback, listed, run_sentences
 from grader.rubric import Rubric
 from grader.scoring import score
 
@@ -182,6 +185,116 @@ def test_lateness_is_said_with_its_reason(
     make_grade: MakeGrade, rubric: Rubric, late: Late, said: str
 ) -> None:
     assert said == feedback(make_grade(late=late), rubric).late
+
+
+# ------------------------------------------------------------------------------- losses in detail
+NO_BIAS = "Your Adam has no bias correction. Look at `mt / (1 - beta1t)`."
+
+
+def with_mistake(grade: Grade, mistake: str, *checks: str) -> Grade:
+    """The grade with a mistake named in some of its lost checks."""
+    items = tuple(
+        replace(
+            item,
+            checks=tuple(
+                replace(c, mistake=mistake) if c.check_id in checks else c for c in item.checks
+            ),
+        )
+        for item in grade.score.items
+    )
+    return replace(grade, score=replace(grade.score, items=items))
+
+
+def test_a_mistake_that_costs_several_checks_is_told_once(
+    make_grade: MakeGrade, rubric: Rubric
+) -> None:
+    lost = {
+        "adam_parabola": f"{NO_BIAS} Expected 5, yours is 4.",
+        "adam_one_step": f"{NO_BIAS} Expected 1, yours is 2. Mind the first step.",
+    }
+    (loss,) = feedback(with_mistake(make_grade(lost), "no_bias", *lost), rubric).losses
+    assert (Decimal(7), "no_bias", NO_BIAS) == (loss.points, loss.mistake, loss.message)
+    assert "Optimizers.adam: Your Adam has no bias correction." == loss.headline
+    assert "Look at `mt / (1 - beta1t)`." == loss.more
+    assert ["Expected 5, yours is 4.", "Expected 1, yours is 2. Mind the first step."] == [
+        check.words for check in loss.checks
+    ]
+
+
+def test_a_mistake_in_two_items_is_told_once_before_all_and_in_each(
+    make_grade: MakeGrade, rubric: Rubric
+) -> None:
+    lost = dict.fromkeys(("relu_values", "grad_relu_values"), "Both are inverted.")
+    said = feedback(with_mistake(make_grade(lost), "inverted", *lost), rubric)
+    (loss,) = said.losses
+    assert (Decimal(4), "relu and grad_relu") == (loss.points, loss.item)
+    parts = [part for view in said.items if not view.extra for part in view.losses]
+    assert [Decimal(2), Decimal(2)] == [part.points for part in parts]
+
+
+def test_the_foremost_losses_are_those_of_most_points(
+    make_grade: MakeGrade, rubric: Rubric
+) -> None:
+    lost = {"adam_trace": "a", "relu_values": "b", "use_values": "c", "adam_parabola": "d"}
+    said = feedback(make_grade(lost), rubric)
+    assert ["d", "c", "b"] == [loss.message for loss in said.foremost]
+    assert ("One more reason, told below.", Decimal(1)) == (said.further, said.further_points)
+
+
+def test_rows_take_the_place_of_the_sentence_that_says_the_same(
+    make_grade: MakeGrade,
+    make_exhibits: Callable[[str], dict[str, Exhibit]],
+    shown_losses: Mapping[str, str],
+    rubric: Rubric,
+) -> None:
+    said = feedback(make_grade(shown_losses), rubric, make_exhibits("x"))
+    adam = next(loss for loss in said.losses if loss.item == "Optimizers.adam")
+    assert "The result has wrong values. Mind the epochs." == adam.message
+    assert (
+        Row(label="First difference, at [0, 1]", expected="2", yours="x"),
+        Row(label="Largest difference, 36, at [1, 1]", expected="4", yours="40"),
+    ) == adam.checks[0].rows
+    assert "2 of 4 values differ." == adam.checks[0].share
+
+
+def test_one_snippet_is_not_shown_twice_in_an_item(make_grade: MakeGrade, rubric: Rubric) -> None:
+    lost = {"relu_values": "Wrong values.", "relu_shape": "Wrong shape."}
+    exhibits = dict.fromkeys(lost, Exhibit(snippet="print(1)"))
+    losses = feedback(make_grade(lost), rubric, exhibits).losses
+    assert ["print(1)", ""] == [loss.snippet for loss in losses]
+
+
+def test_wrong_extra_credit_is_shown_where_it_is_and_is_no_loss(
+    make_grade: MakeGrade, rubric: Rubric
+) -> None:
+    grade = make_grade({"swish_values": "Wrong values."}, swish=True)
+    (loss,) = item(grade, rubric, "swish").losses
+    assert "Wrong values." == loss.message
+    assert () == feedback(grade, rubric).foremost
+
+
+def test_alike_lines_of_a_listing_stand_side_by_side() -> None:
+    listing = Listing(expected=("a", "b", "c"), yours=("b", "c", "d"), caption="")
+    assert [("a", NO_LINE, True), ("b", "b", False), ("c", "c", False), (NO_LINE, "d", True)] == (
+        listed(listing)
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("`a. B` is wrong. See there.", "`a. B` is wrong."),
+        ("Expected 5.04, not 4. 2 more.", "Expected 5.04, not 4. 2 more."),
+        ("One", "One"),
+        ("What is `mt` for? Look.", "What is `mt` for?"),
+        ("It is e.g. there. `x` is not.", "It is e.g. there."),
+    ],
+)
+def test_the_reason_is_the_first_sentence(
+    make_grade: MakeGrade, rubric: Rubric, message: str, reason: str
+) -> None:
+    (loss,) = feedback(make_grade({"relu_shape": message}), rubric).losses
+    assert reason == loss.reason
 
 
 # ------------------------------------------------------------------------------- the run

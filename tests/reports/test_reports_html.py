@@ -8,7 +8,7 @@ import itertools
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from grader.exhibits import Exhibit
 from grader.model import (
     CellOutcome,
     CellRun,
@@ -33,17 +34,36 @@ from grader.reports.html import feedback_page
 from grader.rubric import Rubric
 
 MakeGrade = Callable[..., Grade]
+MakeExhibits = Callable[[str], dict[str, Exhibit]]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 MINUS = "\N{MINUS SIGN}"
 VOID = {"meta", "img", "br", "link", "input"}
 EXPECTED_TAGS = {
     *("html", "head", "meta", "title", "style", "body", "a", "header", "main", "footer", "section"),
-    *("article", "h1", "h2", "h3", "p", "b", "bdi", "span", "div", "ul", "ol", "li", "code", "pre"),
+    *(
+        "article",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "p",
+        "b",
+        "bdi",
+        "span",
+        "div",
+        "ul",
+        "ol",
+        "li",
+        "code",
+        "pre",
+    ),
     *("table", "caption", "tbody", "tr", "th", "td", "figure", "figcaption", "img", "blockquote"),
+    *("thead", "svg", "path", "polyline", "rect", "text"),
 }
 EXPECTED_ATTRIBUTES = {
     *("lang", "charset", "http-equiv", "content", "name", "class", "id", "href", "tabindex"),
     *("aria-labelledby", "aria-hidden", "scope", "src", "width", "height", "alt"),
+    *("viewbox", "points", "d", "x", "y", "rx", "text-anchor", "transform"),
 }
 
 
@@ -99,16 +119,18 @@ ERRORS = RunRecord(
 
 
 @pytest.fixture
-def busy_page(
+def busy_page(  # noqa: PLR0917  fixtures are found by their names
     make_grade: MakeGrade,
     make_notebook: Callable[..., str],
     make_png: Callable[..., bytes],
+    make_exhibits: MakeExhibits,
+    shown_losses: Mapping[str, str],
     rubric: Rubric,
 ) -> str:
     """A page on which everything that a page may have is there."""
     marks = {"discussion": Mark(points=Decimal(12), comment="Only two\nobservations.")}
     grade = make_grade(
-        {"adam_trace": "`trace` is 1 too long."},
+        {"adam_trace": "`trace` is 1 too long.", **shown_losses},
         broken=("relu_values",),
         marks=marks,
         swish=True,
@@ -118,13 +140,17 @@ def busy_page(
         partners=(Student(name="Kim, Bo"),),
     )
     png = base64.b64encode(make_png()).decode()
-    return feedback_page(grade, rubric, make_notebook({"image/png": png}, {"image/png": "x"}))
+    executed = make_notebook({"image/png": png}, {"image/png": "x"})
+    return feedback_page(grade, rubric, executed, make_exhibits("something"))
 
 
 # ------------------------------------------------------------------------------- what it says
 def test_the_grade_comes_first(make_grade: MakeGrade, rubric: Rubric) -> None:
     text = parsed(feedback_page(make_grade({"relu_shape": "No."}), rubric)).text
-    order = ("Your grade 99 of 100", "What cost points", "Every part", "How your notebook ran")
+    order = (
+        *("Your grade 99 of 100", "What cost points", "relu: No.", "Experiments and discussion"),
+        *("Every part", "a matrix of the same shape comes back : lost,", "How your notebook ran"),
+    )
     places = [text.index(words) for words in order]
     assert sorted(places) == places
 
@@ -139,7 +165,39 @@ def test_a_perfect_notebook_gets_the_rubrics_words_and_no_list(
 
 def test_a_loss_is_told_with_points_title_and_reason(make_grade: MakeGrade, rubric: Rubric) -> None:
     text = parsed(feedback_page(make_grade({"relu_shape": "Got `(6,)`."}), rubric)).text
-    assert f"{MINUS}1 point: relu : a matrix of the same shape comes back . Got (6,) ." in text
+    assert f"{MINUS}1 point: relu: Got (6,) ." in text  # before everything else
+    told = f"{MINUS}1 point: Got (6,) . ✗ a matrix of the same shape comes back : lost, 0 of 1"
+    assert told in text  # and where it belongs
+
+
+def test_what_shows_a_loss_stands_beside_it(busy_page: str) -> None:
+    text = parsed(busy_page).text
+    for words in (
+        "Expected Yours First difference, at [0, 1] 2 something",
+        "Largest difference, 36, at [1, 1] 4 40",
+        "2 of 4 values differ.",
+        "A chart of something. See it in your own notebook",
+        "run it. print('something')",
+        "Shape (6, 4) (4,)",
+        "What it is a list of 2 something",
+        "Folds of something. V something.",
+        "1 ≠ , differs 2 epochs",
+        "A list of something.",
+    ):
+        assert words in text
+
+
+def test_only_three_losses_come_first(make_grade: MakeGrade, rubric: Rubric) -> None:
+    lost = {
+        "adam_trace": "One.",
+        "use_shape": "Two.",
+        "adam_parabola": "Four.",
+        "relu_values": "Too.",
+        "use_values": "Quarter.",
+    }
+    text = parsed(feedback_page(make_grade(lost), rubric)).text
+    assert "What cost the most points" in text
+    assert f"{MINUS}3 2 more reasons, told below." in text
 
 
 def test_what_is_missing_is_said(make_grade: MakeGrade, rubric: Rubric) -> None:
@@ -213,13 +271,20 @@ def test_the_policy_forbids_what_the_page_does_not_have(busy_page: str) -> None:
 
 
 def test_hostile_words_are_only_words(
-    make_grade: MakeGrade, make_notebook: Callable[..., str], rubric: Rubric, hostile: str
+    make_grade: MakeGrade,
+    make_notebook: Callable[..., str],
+    make_exhibits: MakeExhibits,
+    rubric: Rubric,
+    hostile: str,
 ) -> None:
     cells = (CellRun(index=1, outcome=CellOutcome.ERROR, error=hostile),)
     run = RunRecord(outcome=RunOutcome.ERRORS, cells=cells, notes=(hostile,), isolation=(hostile,))
     marks = {"discussion": Mark(points=Decimal(1), comment=hostile)}
     grade = make_grade(
-        {"relu_shape": hostile, "relu_values": f"`{hostile}` is not defined in the notebook."},
+        {
+            "relu_values": f"`{hostile}` is not defined in the notebook.",
+            **dict.fromkeys(make_exhibits(""), hostile),
+        },
         name=hostile,
         file=hostile,
         marks=marks,
@@ -228,7 +293,7 @@ def test_hostile_words_are_only_words(
         late=Late(days=1, penalty=Decimal(10), note=hostile),
     )
     executed = make_notebook({"text/html": hostile, "image/svg+xml": hostile}, source=hostile)
-    text = feedback_page(grade, rubric, executed)
+    text = feedback_page(grade, rubric, executed, make_exhibits(hostile))
     page = parsed(text)
     assert EXPECTED_TAGS >= {tag for tag, _ in page.tags}
     assert EXPECTED_ATTRIBUTES >= {name for _, attributes in page.tags for name in attributes}
@@ -316,6 +381,13 @@ def contrast(one: str, other: str) -> float:
 def test_contrast_is_that_of_the_standard() -> None:
     assert 21 == pytest.approx(contrast("#ffffff", "#000000"))
     assert 4.54 == pytest.approx(contrast("#767676", "#ffffff"), abs=0.01)  # WCAG's own example
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("tone", ["tonea", "toneb", "tonec", "toned", "tonee"])
+def test_letters_of_a_strip_can_be_read_in_both_schemes(dark: bool, tone: str) -> None:  # noqa: FBT001  a parameter of the test
+    scheme = colours(dark)
+    assert contrast(scheme["ink"], scheme[tone]) >= 4.5
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
