@@ -19,6 +19,7 @@ from grader.model import Array, Other, Reply, ReplyKind, Table, Value
 
 MAX_HEADER = 4 << 20
 MAX_NPY_HEADER = 4096
+MAX_DEPTH = 100  # of nested parts; an answer that the harness wrote has far fewer
 SAID_BY_STUDENT = frozenset(
     {ReplyKind.VALUE, ReplyKind.UNDEFINED, ReplyKind.RAISED, ReplyKind.UNUSABLE}
 )
@@ -72,7 +73,11 @@ def _split(payload: bytes, start: int, sizes: Any) -> list[bytes]:
     return blobs
 
 
-def _value(node: Any, blobs: list[bytes]) -> Value:  # noqa: PLR0911  one line a kind
+def _value(  # noqa: PLR0911  one line a kind
+    node: Any, blobs: list[bytes], depth: int = 0
+) -> Value:
+    if depth > MAX_DEPTH:
+        raise _Malformed("the answer is nested too deeply")
     if node is None or isinstance(node, (bool, int, float, str)):
         return node
     if not isinstance(node, dict) or len(node) != 1:
@@ -82,9 +87,9 @@ def _value(node: Any, blobs: list[bytes]) -> Value:  # noqa: PLR0911  one line a
         case "float":
             return _not_finite(body)
         case "list":
-            return [_value(part, blobs) for part in body]
+            return [_value(part, blobs, depth + 1) for part in body]
         case "dict":
-            return {str(key): _value(part, blobs) for key, part in body}
+            return {str(key): _value(part, blobs, depth + 1) for key, part in body}
         case "array":
             return _array(blobs[body])
         case "table":

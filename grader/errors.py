@@ -4,7 +4,9 @@ GraderError
 ├── UsageError       the command line or a file given to it is wrong: tell the person who typed it
 ├── PackError        the assignment pack is wrong: tell its author
 ├── SubmissionError  the file is not a notebook that can be graded: tell the student and the TA
-└── KernelError      no kernel could be had: tell the operator, grade again later
+├── KernelError      no kernel could be had: tell the operator, grade again later
+├── EvidenceError    kept evidence is damaged: tell the operator, run the notebook again
+└── StoreError       the store cannot be used (damaged, newer, in use, disk full): tell the operator
 
 A student's wrong answer is none of these: it is a CheckResult.
 """
@@ -28,3 +30,11 @@ class SubmissionError(GraderError):
 
 class KernelError(GraderError):
     """The kernel failed for a reason that is not the student's, so nothing is known of the work."""
+
+
+class EvidenceError(GraderError):
+    """Evidence cannot be kept, or what was kept is damaged; nobody's grade may follow from it."""
+
+
+class StoreError(GraderError):
+    """The store of evidence cannot be used: the sentence says why, and the mend."""

@@ -137,3 +137,13 @@ def test_no_changed_byte_can_make_the_decoder_raise(at: int, byte: int) -> None:
     payload = bytearray(encode("value", {"a": np.arange(6.0), "b": [1, "x", None]}))
     payload[at % len(payload)] = byte
     assert isinstance(decode(bytes(payload), limit=LIMIT), Reply)
+
+
+def test_an_answer_without_end_of_nesting_is_malformed() -> None:
+    deep: object = 1
+    for _ in range(150):
+        deep = {"dict": [["k", deep]]}
+    header = {"kind": "value", "value": deep, "blobs": [], "error_type": "", "detail": ""}
+    head = json.dumps(header).encode()
+    reply = decode(struct.pack(">I", len(head)) + head, limit=1 << 20)
+    assert (ReplyKind.MALFORMED, "the answer is nested too deeply") == (reply.kind, reply.detail)

@@ -12,7 +12,10 @@ FLOORS = (
     {"grading"},
     {"intake", "execution", "store", "canvas", "reports"},
     {"packs", "kernels"},
-    {"rubric", "probes", "checks", "answers", "facts", "judging", "scoring", "lateness"},
+    {
+        *("rubric", "probes", "checks", "answers", "evidence", "facts", "judging", "scoring"),
+        "lateness",
+    },
     {"model", "errors", "inside", "text", "files"},
 )
 FLOOR = {module: level for level, modules in enumerate(FLOORS) for module in modules}
