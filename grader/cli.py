@@ -24,11 +24,14 @@ from grader.grading.marking import template
 from grader.grading.night import Order, Watcher, grade_night
 from grader.grading.reporting import CanvasExport, Night
 from grader.grading.setting import course_secret, notebook_executor
+from grader.grading.stats import class_report
 from grader.kernels.isolation import Isolation
 from grader.model import Grade, Limits, Section, State
 from grader.packs import Pack, bundled, load_pack
 from grader.reports.console import check_report, doctor_table, night_report
 from grader.reports.results import json_text, result_object
+from grader.reports.stats import stats_object
+from grader.reports.stats_table import stats_report
 
 NEEDS_ATTENTION = 3
 BELOW_MIN_SCORE = 1
@@ -327,6 +330,29 @@ def marks_template(out: Path, given: Path | None, **options: Any) -> None:
     """
     path, count = template(out, _pack(options), given)
     click.echo(f"{path}: {count} marks to give.")
+
+
+# ------------------------------------------------------------------------------- stats
+@main.command()
+@click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON, not as tables.")
+def stats(out: Path, *, as_json: bool) -> None:
+    """Show the class statistics of OUT, the folder of a grading, and write stats.html there.
+
+    Grades, points by item, checks that were lost, recognised mistakes, how the notebooks ran and
+    how late they were. Nobody's name is in it.
+
+    \b
+    Examples:
+      grader stats graded
+      grader stats graded --json > stats.json
+    """
+    statistics, page = class_report(out)
+    if as_json:
+        click.echo(json_text(stats_object(statistics)))
+    else:
+        click.echo(stats_report(statistics, to=sys.stdout))
+        click.echo(f"\nThe same with plots: {page}")
 
 
 # ------------------------------------------------------------------------------- doctor, demo

@@ -14,7 +14,7 @@ FLOORS = (
     {"packs", "kernels"},
     {
         *("rubric", "probes", "checks", "answers", "evidence", "facts", "judging", "scoring"),
-        "lateness",
+        *("lateness", "class_statistics"),
     },
     {"model", "errors", "inside", "text", "files"},
 )

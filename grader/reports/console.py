@@ -155,13 +155,21 @@ def check_report(grade: Grade, rubric: Rubric, *, to: TextIO | None = None) -> s
         to: the stream that this will be written to. It decides on colour and signs; without one,
             the text is plain and in UTF-8, as for a file.
     """
-    encoding = (getattr(to, "encoding", None) or "utf-8") if to else "utf-8"
-    console = _console(to)
-    report = _Report(feedback(grade, rubric), plain_signs=not _can_write("✓✗", encoding))
+    report = _Report(feedback(grade, rubric), plain_signs=not can_write("✓✗", to))
+    return printed(report.whole(), to)
+
+
+def printed(what: RenderableType, to: TextIO | None) -> str:
+    """Return what `to` would show, at most 80 columns wide; without a stream, plain text."""
+    console, encoding = _console(to), _encoding(to)
     with console.capture() as captured:
-        console.print(report.whole())
+        console.print(what)
     lines = "\n".join(line.rstrip() for line in captured.get().splitlines())
     return lines.encode(encoding, "replace").decode(encoding)
+
+
+def _encoding(to: TextIO | None) -> str:
+    return (getattr(to, "encoding", None) or "utf-8") if to else "utf-8"
 
 
 def _console(to: TextIO | None) -> Console:
@@ -173,9 +181,10 @@ def _console(to: TextIO | None) -> Console:
     return console
 
 
-def _can_write(signs: str, encoding: str) -> bool:
+def can_write(signs: str, to: TextIO | None) -> bool:
+    """Whether a stream's encoding has these signs."""
     try:
-        signs.encode(encoding)
+        signs.encode(_encoding(to))
     except UnicodeEncodeError:
         return False
     return True

@@ -43,7 +43,7 @@ def feedback_page(grade: Grade, rubric: Rubric, executed: str = "") -> str:
             lines of its failed cells.
     """
     notebook = read_executed(executed)
-    template = _environment().get_template("feedback.html.j2")
+    template = environment().get_template("feedback.html.j2")
     return template.render(
         feedback=feedback(grade, rubric),
         grade=grade,
@@ -75,7 +75,7 @@ def _last_part(error: str) -> str:
 
 # ------------------------------------------------------------------------------- the template's own
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("grader.reports"),
         autoescape=True,
