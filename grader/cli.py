@@ -15,15 +15,16 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from grader.errors import GraderError, KernelError
+from grader.errors import ClusterError, GraderError, KernelError
 from grader.files import write_whole
+from grader.grading.batch import Executor
 from grader.grading.check import check_notebook
 from grader.grading.course import Tables
 from grader.grading.doctor import examine
 from grader.grading.marking import template
 from grader.grading.night import Order, Watcher, grade_night
 from grader.grading.reporting import CanvasExport, Night
-from grader.grading.setting import course_secret, notebook_executor
+from grader.grading.setting import Setting, course_secret, notebook_executor, remote_executor
 from grader.grading.stats import class_report
 from grader.kernels.isolation import Isolation
 from grader.model import Grade, Limits, Section, State
@@ -57,7 +58,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except KernelError as error:
+        except (KernelError, ClusterError) as error:
             raise _NothingKnownError(str(error)) from error
         except GraderError as error:
             raise _WrongUseError(str(error)) from error
@@ -157,6 +158,7 @@ def _limits(options: dict[str, Any], pack: Pack) -> Limits:
 @click.option("--partners", type=FILE, help="CSV: student,partner.")
 @click.option("--marks", type=FILE, help="CSV: student,item,points,comment.")
 @click.option("--hidden-seed-file", type=FILE, help="The course's secret (or $GRADER_HIDDEN_SEED).")
+@click.option("--dask", "cluster", default="", metavar="ADDRESS", help="Run on a Dask cluster.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Notebooks at a time; default: cores.")
 @click.option("--canvas-assignment", default="", help="The gradebook's column, by title or id.")
 @click.option("--canvas-deducts-late", is_flag=True, help="Export grades before the late penalty.")
@@ -171,6 +173,7 @@ def grade(
     out: Path,
     *,
     hidden_seed_file: Path | None,
+    cluster: str,
     jobs: int | None,
     canvas_assignment: str,
     canvas_deducts_late: bool,
@@ -184,6 +187,7 @@ def grade(
       grader grade submissions.zip
       grader grade submissions.zip --roster gradebook.csv --due 2026-10-31T23:59 \\
           --submitted times.csv --extensions extensions.csv --marks marks.csv --out graded
+      grader grade submissions.zip --dask tcp://10.0.0.5:8786
 
     Ends with status 0 if everything was judged, 3 if something needs attention.
     """
@@ -196,23 +200,25 @@ def grade(
         pack=pack,
         secret=secret,
         tables=Tables(**options),
-        jobs=jobs or _cores(),
+        jobs=jobs or (0 if cluster else _cores()),
         export=CanvasExport(
             title=pack.rubric.title,
             assignment=canvas_assignment,
             deducts_late=canvas_deducts_late,
         ),
     )
-    ctx.exit(_grade(order, limits, note, Isolation(isolation)))
+    setting = Setting.of(pack, limits, Isolation(isolation))
+    if not cluster:
+        with setting.executor(_warn) as executor:
+            ctx.exit(_grade(order, executor, note))
+    with remote_executor(cluster, setting, _warn) as remote:
+        ctx.exit(_grade(replace(order, jobs=order.jobs or remote.slots), remote, note))
 
 
-def _grade(order: Order, limits: Limits, note: str, isolation: Isolation) -> int:
+def _grade(order: Order, executor: Executor, note: str) -> int:
     """Grade with a progress bar, show what came of it, return the exit status."""
     console = Console()
-    with (
-        notebook_executor(order.pack, limits, isolation, _warn) as executor,
-        _progress(console) as watcher,
-    ):
+    with _progress(console) as watcher:
         night = grade_night(order, executor, watcher)
     console.print(night_report(night.grades, night.attention, order.out))
     for notice in (note, *night.notices, *_missing(night)):
@@ -413,7 +419,8 @@ def demo(ctx: click.Context, out: Path) -> None:
         export=CanvasExport(title=pack.rubric.title),
     )
     limits = replace(pack.rubric.limits.limits(), cell_seconds=DEMO_CELL_SECONDS)
-    status = _grade(order, limits, note, Isolation.AUTO)
+    with notebook_executor(pack, limits, Isolation.AUTO, _warn) as executor:
+        status = _grade(order, executor, note)
     click.echo(f"\nA page for each student is in {out / 'feedback'}: open one in a browser.")
     click.echo("Some of these made-up students want attention on purpose.")
     ctx.exit(0 if status in {0, NEEDS_ATTENTION} else status)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from grader.errors import KernelError
+from grader.errors import ClusterError, KernelError
 from grader.judging import judge
 from grader.model import (
     CheckResult,
@@ -30,7 +30,10 @@ class Executor(Protocol):
     """Runs untrusted notebooks. Declared here, by the caller that needs it."""
 
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
-        """Return evidence even if the student's code fails; KernelError if ours does."""
+        """Return evidence even if the student's code fails; KernelError if ours does.
+
+        Raises ClusterError if ours has failed for good, and nothing more can be run.
+        """
         ...
 
 
@@ -70,9 +73,14 @@ class Exam:
         return Judged(submission=submission, evidence=evidence, results=results, fault=fault)
 
     async def sit(self, submission: Submission, executor: Executor) -> Judged:
-        """Run one submission and judge it. What fails on our side costs the student nothing."""
+        """Run one submission and judge it. What fails on our side costs the student nothing.
+
+        Raises ClusterError where no submission can be run any more.
+        """
         try:
             evidence = await executor.run(submission, self.calls)
+        except ClusterError:
+            raise  # what is wrong is not this submission: none can be run
         except KernelError as error:
             return self.judge(submission, unseen(OUR_FAULT), fault=str(error))
         except Exception as error:  # noqa: BLE001  a fault of ours must not end the batch
