@@ -138,7 +138,7 @@ def cluster_executor(
         silence_logging_cmgr(logging.CRITICAL),
         _connected(address) as client,
     ):
-        _same_program(client)
+        same_program(client)
         executor = ClusterExecutor(
             client=client,
             loop=cast("Any", client.loop).asyncio_loop,
@@ -186,7 +186,7 @@ def _wait_for_a_worker(client: Client, address: str) -> None:
         ) from error
 
 
-def _same_program(client: Client) -> None:
+def same_program(client: Client) -> None:
     """Refuse machines that have another program, before anything of ours is unpickled there."""
     ours = {name: versions()[name] for name in ("Python", *DASK)}
     found = cast("Any", client.get_versions(packages=["grader"]))

@@ -142,6 +142,10 @@ class Station(WorkerPlugin):
         self.here.remove(self)
         await asyncio.to_thread(self._close)
 
+    @property
+    def is_open(self) -> bool:
+        return self._kernels is not None
+
     def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         """Return a notebook's evidence. Raises GraderError."""
         with self._lock:
@@ -154,8 +158,7 @@ class Station(WorkerPlugin):
 
     def rest(self) -> None:
         """Close the kernels if nothing runs in them; they open again when something does."""
-        if not self.at_work:
-            self._close()
+        self._close(unless_at_work=True)
 
     def _open(self) -> _Kernels:
         with self._lock:
@@ -163,8 +166,10 @@ class Station(WorkerPlugin):
                 self._kernels = _Kernels(self.setting)
             return self._kernels
 
-    def _close(self) -> None:
+    def _close(self, *, unless_at_work: bool = False) -> None:
         with self._lock:
+            if unless_at_work and self.at_work:
+                return
             kernels, self._kernels = self._kernels, None
         if kernels is not None:
             kernels.close()
