@@ -35,7 +35,7 @@ from grader.grading.worker import (
 )
 from grader.model import Evidence, ProbeCall, Submission
 
-CONNECT_SECONDS = 20.0
+CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 60.0
 CLOSE_SECONDS = 10.0
 MOST_UNFIT = 20  # workers that may refuse one notebook, one after the other
