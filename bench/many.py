@@ -1,10 +1,13 @@
-"""Grade many copies of a small notebook and say what it took: time, memory, cores, handles.
+"""Grade many copies of a small notebook and say what it took: time, memory, cores, handles, disk.
 
     python bench/many.py --copies 300
+    python bench/many.py --copies 100,1000,3000          how it grows
+    python bench/many.py --copies 100 --dask tcp://…     on a cluster
 
 Memory is the grader's own (its kernels are other processes), sampled every half second; it is
-flat if the last quarter of the night needs no more than the second one. Cores are CPU seconds of
-the grader and all its kernels, by seconds on the clock.
+flat if the last quarter of the night needs no more than the second one. CPU is that of the grader
+and all its kernels; on a cluster, of the grader alone. Prints a Markdown table.
+The copies differ in a comment, so that no two are the same notebook.
 """
 
 from __future__ import annotations
@@ -17,8 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+
+from bench.cpu import CpuClock
 
 CELLS = (
     "import numpy as np",
@@ -64,34 +71,84 @@ def quarter(samples: list[float], which: int) -> float:
     return mean(samples[which * size : (which + 1) * size])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--copies", type=int, default=300)
-    copies = parser.parse_args().copies
+@dataclass(frozen=True)
+class Night:
+    """What one run took. Memory and handles are samples; disk is all that lies in OUT."""
+
+    copies: int
+    graded: int
+    seconds: float
+    cpu: float
+    memory: list[float]
+    handles: list[int]
+    disk: int
+    left: int
+
+    def row(self) -> str:
+        half = len(self.handles) // 2
+        cells = (
+            f"{self.graded} of {self.copies}",
+            f"{self.seconds:.0f}",
+            f"{self.seconds / self.copies:.3f}",
+            f"{self.cpu / self.copies:.3f}",
+            f"{quarter(self.memory, 1):.0f}",
+            f"{quarter(self.memory, 3):.0f}",
+            f"{max(self.memory):.0f}",
+            f"{max(self.handles[:half], default=0)}, {max(self.handles[half:])}",
+            f"{self.disk / self.copies / 1024:.0f}",
+            str(self.left),
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+HEAD = (
+    "| graded | s | s each | CPU s each | MB, 2nd quarter | MB, last quarter | MB at most "
+    "| descriptors, halves | KB each in OUT | folders left |"
+)
+
+
+def night(copies: int, options: Sequence[str]) -> Night:
+    """Grade `copies` notebooks with a new process."""
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder, "source"), Path(folder, "out")
         source.mkdir()
         write_copies(source, copies)
-        before = set(Path(tempfile.gettempdir()).glob("grader-*"))
+        before, clock = leftovers(), CpuClock()
         begun = time.perf_counter()
         command = [sys.executable, "-m", "grader", "grade", str(source), "--out", str(out)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
         memory, handles = watch(process)
         process.wait()
         took = time.perf_counter() - begun
-        graded = len(json.loads((out / "results.json").read_text(encoding="utf-8")))
-        left = set(Path(tempfile.gettempdir()).glob("grader-*")) - before
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cores = (used.ru_utime + used.ru_stime) / took
-    print(f"graded           {graded} in {took:.0f} s, {took / copies:.2f} s each")
-    print(f"cores busy       {cores:.2f} of {os.cpu_count()}")
-    print(f"memory, MB       {quarter(memory, 1):.0f} in the second quarter, ", end="")
-    print(f"{quarter(memory, 3):.0f} in the last; at most {max(memory):.0f}")
-    print(
-        f"open descriptors {max(handles[: len(handles) // 2])} at most in the first half, ", end=""
+        return Night(
+            copies=copies,
+            graded=len(json.loads((out / "results.json").read_text(encoding="utf-8"))),
+            seconds=took,
+            cpu=clock.seconds(),
+            memory=memory,
+            handles=handles,
+            disk=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
+            left=len(leftovers() - before),
+        )
+
+
+def leftovers() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("grader-*"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    print(f"{max(handles[len(handles) // 2 :])} in the second")
-    print(f"folders left     {len(left)}")
+    parser.add_argument("--copies", default="300", help="how many; several with commas")
+    parser.add_argument("--dask", default="", help="a Dask scheduler's address")
+    parser.add_argument("--isolation", default="auto")
+    given = parser.parse_args()
+    options = ["--isolation", given.isolation, *(["--dask", given.dask] if given.dask else [])]
+    print(f"{HEAD}\n|{'--:|' * HEAD.count(' | ')}--:|")
+    for copies in map(int, given.copies.split(",")):
+        print(night(copies, options).row(), flush=True)
+    print(f"\n{os.cpu_count()} cores here; load over 15 minutes: {os.getloadavg()[2]:.1f}.")
 
 
 if __name__ == "__main__":

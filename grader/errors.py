@@ -5,6 +5,7 @@ GraderError
 ├── PackError        the assignment pack is wrong: tell its author
 ├── SubmissionError  the file is not a notebook that can be graded: tell the student and the TA
 ├── KernelError      no kernel could be had: tell the operator, grade again later
+├── ClusterError     the machines that run notebooks are gone: tell the operator, go on later
 ├── EvidenceError    kept evidence is damaged: tell the operator, run the notebook again
 └── StoreError       the store cannot be used (damaged, newer, in use, disk full): tell the operator
 
@@ -30,6 +31,10 @@ class SubmissionError(GraderError):
 
 class KernelError(GraderError):
     """The kernel failed for a reason that is not the student's, so nothing is known of the work."""
+
+
+class ClusterError(GraderError):
+    """The cluster that ran the notebooks is gone, so the rest of a batch cannot be run now."""
 
 
 class EvidenceError(GraderError):

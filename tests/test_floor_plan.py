@@ -15,6 +15,7 @@ FLOORS = (
     {
         *("rubric", "probes", "checks", "answers", "evidence", "facts", "mistakes", "judging"),
         *("diagnosis", "scoring", "lateness", "differences", "pictures", "exhibits"),
+        "class_statistics",
     },
     {"model", "errors", "inside", "text", "files"},
 )

@@ -30,16 +30,17 @@ from grader.cli.options import (
     warn,
 )
 from grader.cli.pack import pack as pack_commands
-from grader.errors import GraderError, KernelError
-from grader.execution.executor import NotebookExecutor
+from grader.errors import ClusterError, GraderError, KernelError
 from grader.files import write_whole
+from grader.grading.batch import Executor
 from grader.grading.check import check_notebook
 from grader.grading.course import Tables
 from grader.grading.doctor import examine
 from grader.grading.marking import template
-from grader.grading.night import Order, grade_night
+from grader.grading.night import OpenExecutor, Order, grade_night
 from grader.grading.reporting import CanvasExport, Night
-from grader.grading.setting import course_secret, notebook_executor
+from grader.grading.setting import Setting, course_secret, notebook_executor, remote_executor
+from grader.grading.stats import class_report
 from grader.kernels.isolation import Isolation
 from grader.model import Section, State
 from grader.packs import bundled, load_pack
@@ -47,6 +48,8 @@ from grader.reports.changes import changes_report
 from grader.reports.console import check_report, doctor_table, night_report
 from grader.reports.markdown import markdown_report
 from grader.reports.results import json_text, result_object
+from grader.reports.stats import stats_object
+from grader.reports.stats_table import stats_report
 
 NEEDS_ATTENTION = 3
 BELOW_MIN_SCORE = 1
@@ -68,7 +71,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except KernelError as error:
+        except (KernelError, ClusterError) as error:
             raise _NothingKnownError(str(error)) from error
         except GraderError as error:
             raise _WrongUseError(str(error)) from error
@@ -112,7 +115,8 @@ main.add_command(pack_commands)
 @table_options
 @click.option("--fresh", is_flag=True, help="Run every notebook again, the unchanged ones too.")
 @store_option
-@click.option("--jobs", type=click.IntRange(min=1), help="Notebooks at a time; default: cores.")
+@click.option("--dask", "cluster", default="", metavar="ADDRESS", help="Run on a Dask cluster.")
+@click.option("--jobs", type=click.IntRange(min=1), help="At a time here; default: cores.")
 @click.option("--canvas-assignment", default="", help="The gradebook's column, by title or id.")
 @click.option("--canvas-deducts-late", is_flag=True, help="Export grades before the late penalty.")
 @isolation_option
@@ -126,6 +130,7 @@ def grade(
     out: Path,
     *,
     hidden_seed_file: Path | None,
+    cluster: str,
     jobs: int | None,
     canvas_assignment: str,
     canvas_deducts_late: bool,
@@ -144,6 +149,7 @@ def grade(
       grader grade submissions.zip
       grader grade submissions.zip --roster gradebook.csv --due 2026-10-31T23:59 \\
           --submitted times.csv --extensions extensions.csv --marks marks.csv --out graded
+      grader grade submissions.zip --dask tcp://10.0.0.5:8786
 
     Ends with status 0 if everything was judged, 3 if something needs attention.
     """
@@ -170,16 +176,17 @@ def grade(
         pack_folders=folders,
         secret_file=hidden_seed_file,
     )
-    ctx.exit(_grade(order, note, Isolation(isolation)))
+    setting = Setting.of(pack, limits, Isolation(isolation))
+
+    def executor() -> AbstractContextManager[Executor]:
+        return remote_executor(cluster, setting, warn) if cluster else setting.executor(warn)
+
+    ctx.exit(_grade(order, executor, note))
 
 
-def _grade(order: Order, note: str, isolation: Isolation) -> int:
+def _grade(order: Order, executor: OpenExecutor, note: str) -> int:
     """Grade with a progress bar, show what came of it, return the exit status."""
     console = Console()
-
-    def executor() -> AbstractContextManager[NotebookExecutor]:
-        return notebook_executor(order.pack, order.limits, isolation, warn)
-
     with progress(console) as watcher:
         night = grade_night(order, executor, watcher)
     console.print(night_report(night.grades, night.attention, order.out))
@@ -278,6 +285,29 @@ def marks_template(out: Path, given: Path | None, **options: Any) -> None:
     click.echo(f"{path}: {count} marks to give.")
 
 
+# ------------------------------------------------------------------------------- stats
+@main.command()
+@click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON, not as tables.")
+def stats(out: Path, *, as_json: bool) -> None:
+    """Show the class statistics of OUT, the folder of a grading, and write stats.html there.
+
+    Grades, points by item, checks that were lost, recognised mistakes, how the notebooks ran and
+    how late they were. Nobody's name is in it.
+
+    \b
+    Examples:
+      grader stats graded
+      grader stats graded --json > stats.json
+    """
+    statistics, page = class_report(out)
+    if as_json:
+        click.echo(json_text(stats_object(statistics)))
+    else:
+        click.echo(stats_report(statistics, to=sys.stdout))
+        click.echo(f"\nThe same with plots: {page}")
+
+
 # ------------------------------------------------------------------------------- doctor, demo
 @main.command()
 @click.option(
@@ -337,7 +367,8 @@ def demo(ctx: click.Context, out: Path) -> None:
         limits=replace(pack.rubric.limits.limits(), cell_seconds=DEMO_CELL_SECONDS),
         line=command_line(),
     )
-    status = _grade(order, note, Isolation.AUTO)
+    setting = Setting.of(pack, order.limits, Isolation.AUTO)
+    status = _grade(order, lambda: setting.executor(warn), note)
     click.echo(f"\nA page for each student is in {out / 'feedback'}: open one in a browser.")
     click.echo("Some of these made-up students want attention on purpose.")
     ctx.exit(0 if status in {0, NEEDS_ATTENTION} else status)

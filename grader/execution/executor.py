@@ -72,6 +72,7 @@ class NotebookExecutor:
     kernels: Kernels
     limits: Limits
     workplace: Workplace
+    slots: int = 0  # as many as are asked for
 
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         """Return what the submission did and answered. Raises KernelError only."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from grader.diagnosis import items_to_diagnose, named, told
-from grader.errors import KernelError
+from grader.errors import ClusterError, KernelError
 from grader.exhibits import Exhibition
 from grader.grading.known import KnownMistakes
 from grader.judging import judge
@@ -32,8 +32,16 @@ from grader.packs import Pack
 class Executor(Protocol):
     """Runs untrusted notebooks. Declared here, by the caller that needs it."""
 
+    @property
+    def slots(self) -> int:
+        """How many notebooks to have under way at a time; 0: as many as were asked for."""
+        ...
+
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
-        """Return evidence even if the student's code fails; KernelError if ours does."""
+        """Return evidence even if the student's code fails; KernelError if ours does.
+
+        Raises ClusterError if ours has failed for good, and nothing more can be run.
+        """
         ...
 
 
@@ -117,9 +125,14 @@ class Exam:
 
 
 async def run(submission: Submission, calls: Sequence[ProbeCall], executor: Executor) -> Ran:
-    """Run one submission and put questions to it."""
+    """Run one submission and put questions to it.
+
+    Raises ClusterError where no submission can be run any more.
+    """
     try:
         evidence = await executor.run(submission, calls)
+    except ClusterError:
+        raise  # what is wrong is not this submission: none can be run
     except KernelError as error:
         return Ran(submission=submission, evidence=None, fault=str(error))
     except Exception as error:  # noqa: BLE001  a fault of ours must not end the batch

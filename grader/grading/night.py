@@ -219,7 +219,7 @@ class Running:
             watcher.seen(ran.evidence is None)
 
         calls = [(task.case.submission, self._wanted(task.kept)) for task in tasks.values()]
-        asyncio.run(run_all(calls, executor, jobs=self.order.jobs, done=done))
+        asyncio.run(run_all(calls, executor, jobs=executor.slots or self.order.jobs, done=done))
         return came
 
     def _best(self, there: Sequence[Kept], place: str) -> Kept | None:

@@ -6,37 +6,91 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.errors import UsageError
 from grader.execution.executor import NotebookExecutor
 from grader.execution.workplace import Workplace
+from grader.kernels.forked.layers import NETWORK
 from grader.kernels.isolation import Isolation, open_kernels
 from grader.model import Limits
 from grader.packs import Pack
+
+if TYPE_CHECKING:
+    from grader.grading.cluster import ClusterExecutor
 
 SECRET_VARIABLE = "GRADER_HIDDEN_SEED"  # noqa: S105  the name of a variable
 SECRET_FILE = "hidden-seed"  # noqa: S105  the name of a file
 SHORTEST_SECRET = 8
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is needed to run notebooks of an assignment, here or in another process.
+
+    Nothing in it decides a grade: of the pack it has the files that notebooks may read, and the
+    paths that they may not.
+    """
+
+    limits: Limits
+    workplace: Workplace
+    isolation: Isolation
+    hidden: tuple[Path, ...] = ()
+    needed: tuple[str, ...] = ()  # layers without which nothing is run
+
+    @classmethod
+    def of(cls, pack: Pack, limits: Limits, isolation: Isolation) -> Setting:
+        rubric = pack.rubric
+        files = {name: pack.file(path).read_bytes() for name, path in rubric.files.items()}
+        return cls(
+            limits=limits,
+            workplace=Workplace(files=files, offline=rubric.offline, self_check=rubric.self_check),
+            isolation=isolation,
+            hidden=(pack.folder.resolve(), (pack.folder / rubric.reference).resolve()),
+        )
+
+    @contextmanager
+    def executor(self, warn: Callable[[str], None]) -> Iterator[NotebookExecutor]:
+        """Give what runs notebooks in kernels of their own, in this process.
+
+        Args:
+            warn: told in a sentence if kernels are less isolated than they could be.
+
+        Raises UsageError where a layer is missing that is asked for or needed.
+        """
+        with open_kernels(
+            self.isolation, hidden=self.hidden, needed=self.needed, warn=warn
+        ) as kernels:
+            yield NotebookExecutor(kernels=kernels, limits=self.limits, workplace=self.workplace)
+
+
 @contextmanager
 def notebook_executor(
     pack: Pack, limits: Limits, isolation: Isolation, warn: Callable[[str], None]
 ) -> Iterator[NotebookExecutor]:
-    """Give what runs notebooks of this assignment in kernels of their own.
+    """Give what runs notebooks of this assignment: see `Setting.executor`."""
+    with Setting.of(pack, limits, isolation).executor(warn) as executor:
+        yield executor
 
-    Args:
-        warn: told in a sentence if kernels are less isolated than they could be.
 
-    Raises KernelError where `isolation` is strict and something of it is missing.
+@contextmanager
+def remote_executor(
+    address: str, setting: Setting, warn: Callable[[str], None]
+) -> Iterator[ClusterExecutor]:
+    """Give what runs notebooks on the Dask cluster at `address`: see `cluster_executor`.
+
+    A kernel that reaches the network there could command the cluster, so that one is needed.
     """
-    rubric = pack.rubric
-    files = {name: pack.file(path).read_bytes() for name, path in rubric.files.items()}
-    workplace = Workplace(files=files, offline=rubric.offline, self_check=rubric.self_check)
-    hidden = (pack.folder.resolve(), (pack.folder / rubric.reference).resolve())
-    with open_kernels(isolation, hidden=hidden, warn=warn) as kernels:
-        yield NotebookExecutor(kernels=kernels, limits=limits, workplace=workplace)
+    try:
+        from grader.grading.cluster import cluster_executor  # noqa: PLC0415  an extra
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "--dask needs Dask, which is not installed: pip install 'grader[dask]'."
+        ) from error
+    with cluster_executor(address, replace(setting, needed=(NETWORK,)), warn) as executor:
+        yield executor
 
 
 def course_secret(

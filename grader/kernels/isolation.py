@@ -72,6 +72,7 @@ def open_kernels(
     isolation: Isolation,
     *,
     hidden: Sequence[Path] = (),
+    needed: Sequence[str] = (),
     warn: Callable[[str], None],
     server: ForkServer | None = None,
 ) -> Iterator[WarmKernels | StockKernels]:
@@ -79,9 +80,10 @@ def open_kernels(
 
     Args:
         hidden: paths that no kernel may see even where they are among Python's own.
+        needed: layers without which nothing is run, unless isolation is off.
         warn: told in a sentence if there is less isolation than there could be.
 
-    Raises UsageError where all of it was asked for and something is missing.
+    Raises UsageError where all of it was asked for and something is missing, or what is needed.
     """
     if isolation is Isolation.OFF:
         yield StockKernels()
@@ -91,11 +93,18 @@ def open_kernels(
         sentence = _insufficient(server)
         if sentence and isolation is Isolation.STRICT:
             raise UsageError(f"Nothing was run, as --isolation strict asks: {_missing(server)}.")
+        if lacking := [layer for layer in layers(server) if _lacks(layer, needed)]:
+            names = "; ".join(f"{layer.name} ({layer.reason})" for layer in lacking)
+            raise UsageError(f"Nothing was run, for kernels here have not: {names}.")
         if sentence:
             warn(sentence)
         yield WarmKernels(server) if _runs(server) else StockKernels()
     finally:
         server.close()
+
+
+def _lacks(layer: Layer, needed: Sequence[str]) -> bool:
+    return layer.name in needed and not layer.active
 
 
 def layers(server: ForkServer) -> list[Layer]:

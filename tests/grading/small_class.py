@@ -41,6 +41,8 @@ class SayingExecutor:
     exam: Exam
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # file, probes
 
+    slots = 0
+
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         self.asked.append((submission.file, tuple(sorted({call.probe_id for call in calls}))))
         text = submission.path.read_text(encoding="utf-8")

@@ -31,6 +31,8 @@ class CannedExecutor:
     most_at_once: int = 0
     cleaned_up: list[str] = field(default_factory=list)
 
+    slots = 0
+
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -1,0 +1,405 @@
+"""A Dask cluster gives what one machine gives, whatever is killed; it gets nothing that decides."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from distributed import Client, KilledWorker
+from distributed.client import FutureCancelledError
+
+from grader.errors import ClusterError, KernelError, UsageError
+from grader.evidence import encode
+from grader.execution.workplace import Workplace
+from grader.grading import cluster
+from grader.grading.batch import Exam, Executor, run_all
+from grader.grading.cluster import ClusterExecutor
+from grader.grading.course import Tables
+from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.reporting import CanvasExport
+from grader.grading.setting import Setting, remote_executor
+from grader.grading.worker import Answer, Station, difference, versions
+from grader.kernels import isolation
+from grader.kernels.forked.layers import NETWORK
+from grader.kernels.isolation import Isolation
+from grader.kernels.server import ForkServer
+from grader.model import Evidence, Limits, RunOutcome, RunRecord, Student, Submission
+from grader.packs import Pack, load_pack
+
+SECRET = b"a secret of the tests"
+HANDED_IN = Path("docs/examples/handed-in")
+COPIES = 4  # of each of the two notebooks
+PLAIN = Setting(limits=Limits(), workplace=Workplace(), isolation=Isolation.AUTO)
+
+
+@pytest.fixture(scope="module")
+def pack() -> Pack:
+    return load_pack("line", [Path("docs/examples")])
+
+
+@pytest.fixture(scope="module")
+def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copies of a right and of a wrong notebook, all different, each of which takes a moment."""
+    folder = tmp_path_factory.mktemp("handed-in")
+    for path in sorted(HANDED_IN.glob("*.ipynb")):
+        for number in range(COPIES):
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            moment = f"# {number}\nimport time\ntime.sleep(0.3)"
+            notebook["cells"].append({**notebook["cells"][1], "id": "moment", "source": moment})
+            name = f"{path.stem.partition('-')[0]}{chr(97 + number)}-A0.ipynb"
+            (folder / name).write_text(json.dumps(notebook), encoding="utf-8")
+    return folder
+
+
+# ------------------------------------------------------------------------------- a real cluster
+@dataclass
+class Processes:
+    """A scheduler and its workers, each a process that can be killed."""
+
+    address: str
+    scheduler: subprocess.Popen[bytes]
+    workers: dict[str, subprocess.Popen[bytes]]  # by address
+
+
+@contextmanager
+def dask_processes(folder: Path, count: int) -> Iterator[Processes]:
+    """Start a scheduler and workers on loopback; end them."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "dask", *words, "--no-dashboard", "--host", "127.0.0.1"]
+        with (folder / f"{len(started)}.log").open("wb") as log:
+            started.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=folder))
+        return started[-1]
+
+    try:
+        scheduler = start("scheduler", "--port", str(port))
+        options = ("--nthreads", "1", "--no-nanny", "--name")
+        workers = [start("worker", address, *options, str(i)) for i in range(count)]
+        with Client(address, timeout=60, set_as_default=False) as client:  # type: ignore[no-untyped-call]  # Dask's
+            client.wait_for_workers(count, timeout=120)
+            found = client.scheduler_info(n_workers=-1)["workers"]
+        named = {at: workers[int(info["name"])] for at, info in found.items()}
+        yield Processes(address, scheduler, named)
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def results(
+    out: Path, pack: Pack, notebooks: Path, executor: Executor, watcher: Watcher
+) -> list[dict[str, Any]]:
+    """Grade, and return results.json without seconds."""
+    order = Order(
+        sources=(notebooks,),
+        out=out,
+        pack=pack,
+        secret=SECRET,
+        tables=Tables(),
+        jobs=2,
+        export=CanvasExport(title=pack.rubric.title),
+    )
+    grade_night(order, lambda: nullcontext(executor), watcher)
+    found: list[dict[str, Any]] = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    for result in found:
+        del result["run"]["seconds"]
+    return found
+
+
+@pytest.mark.kernel
+def test_a_worker_killed_in_the_middle_costs_nothing_but_time(
+    pack: Pack, notebooks: Path, tmp_path: Path
+) -> None:
+    setting = Setting.of(pack, pack.rubric.limits.limits(), Isolation.AUTO)
+    with setting.executor(lambda _: None) as executor:
+        at_home = results(tmp_path / "home", pack, notebooks, executor, Watcher())
+    with dask_processes(tmp_path, 3) as processes:
+        with remote_executor(processes.address, setting, pytest.fail) as remote:
+            killed = threading.Event()
+
+            def kill(*_: object) -> None:
+                """Kill a worker that has a notebook under way, once the first one is done."""
+                client: Any = remote.client
+                for address, tasks in client.processing().items():
+                    if tasks and not killed.is_set():
+                        processes.workers[address].kill()
+                        killed.set()
+
+            away = results(tmp_path / "away", pack, notebooks, remote, Watcher(seen=kill))
+            assert killed.is_set()
+        assert [-signal.SIGKILL] == [
+            code for each in processes.workers.values() if (code := each.poll()) is not None
+        ]
+        started = {pid for each in processes.workers.values() for pid in children(each.pid)}
+        assert set() == started  # the kernels ended with the grading
+    assert 2 * COPIES == len(away)
+    assert at_home == away
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True)  # noqa: PLW1510, S607  1 if there are none
+    return [int(each) for each in listed.stdout.split()]
+
+
+@pytest.mark.kernel
+def test_without_its_scheduler_a_grading_ends_with_a_sentence(
+    pack: Pack, notebooks: Path, tmp_path: Path
+) -> None:
+    setting = Setting.of(pack, pack.rubric.limits.limits(), Isolation.OFF)
+    with dask_processes(tmp_path, 1) as processes:
+
+        def kill(*_: object) -> None:
+            processes.scheduler.kill()
+
+        begun = time.monotonic()
+        with (
+            pytest.raises(ClusterError, match="is gone, so nothing more can be run"),
+            remote_executor(processes.address, setting, lambda _: None) as remote,
+        ):
+            results(tmp_path / "out", pack, notebooks, remote, Watcher(seen=kill))
+        assert time.monotonic() - begun < 600
+
+
+# ------------------------------------------------------------------------------- what is sent
+@dataclass
+class FakeClient:
+    """Takes what is submitted, and answers in turn."""
+
+    answers: list[Answer | BaseException]
+    submitted: list[tuple[Any, ...]] = field(default_factory=list)
+    options: list[dict[str, Any]] = field(default_factory=list)
+    status: str = "running"
+
+    def submit(self, *args: Any, **options: Any) -> Awaitable[Answer]:
+        self.submitted.append(args)
+        self.options.append(options)
+
+        async def answer() -> Answer:
+            said = self.answers.pop(0)
+            if isinstance(said, BaseException):
+                raise said
+            return said
+
+        return answer()
+
+    def scheduler_info(self, **_: int) -> dict[str, Any]:
+        return {"workers": {"tcp://a:1": {}, "tcp://b:2": {}}}
+
+
+Ask = Callable[..., Evidence]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, pack: Pack) -> Ask:
+    """Return a function: a client -> the evidence of one notebook, asked for through it."""
+    path = tmp_path / "Ng-A0.ipynb"
+    path.write_bytes((HANDED_IN / path.name).read_bytes())
+    student = Student(name="Ng, Jennifer", canvas_id="40103", login="jng")
+    submission = Submission(students=(student,), file=path.name, path=path, sha256="0")
+
+    def run(client: FakeClient) -> Evidence:
+        async def here() -> Evidence:
+            executor = ClusterExecutor(
+                client=client,  # type: ignore[arg-type]  # a fake
+                loop=asyncio.get_running_loop(),
+                address="tcp://s:8786",
+                station="grader-1",
+                slots=1,
+            )
+            return await executor.run(submission, Exam.of(pack, SECRET).calls)
+
+        return asyncio.run(here())
+
+    return run
+
+
+EVIDENCE = Evidence(run=RunRecord(outcome=RunOutcome.COMPLETE, isolation=("x",)), replies={})
+DONE = Answer(worker="tcp://a:1", evidence=encode(EVIDENCE))
+
+
+def test_a_worker_gets_no_answers_no_secret_and_nobodys_name(ask: Ask, pack: Pack) -> None:
+    client = FakeClient([DONE])
+    assert EVIDENCE.run == ask(client).run
+    setting = Setting.of(pack, Limits(), Isolation.STRICT)
+    sent = pickle.dumps((client.submitted, Station(setting, versions())))
+    for word in (SECRET, b"Jennifer", b"40103", b"jng", b"Reply", b"reference_answer"):
+        assert word not in sent
+    expected = Exam.of(pack, SECRET).expected
+    assert expected
+    (_, _, notebook, calls) = client.submitted[0]
+    assert (HANDED_IN / "Ng-A0.ipynb").read_bytes() == notebook
+    assert set(expected) <= {call.key for call in calls}
+
+
+def test_what_comes_back_is_bytes_and_sentences() -> None:
+    assert {"worker": str, "evidence": bytes, "fault": str, "unfit": bool} == {
+        name: type(getattr(DONE, name)) for name in Answer.__dataclass_fields__
+    }
+
+
+def test_a_notebook_that_kills_workers_is_not_tried_for_ever(ask: Ask) -> None:
+    dead = KilledWorker("key", SimpleNamespace(address="tcp://a:1"), 3)  # type: ignore[arg-type]  # Dask's own value is long
+    with pytest.raises(KernelError, match="4 Dask workers that ended, one after the other"):
+        ask(FakeClient([dead]))
+
+
+def test_a_lost_connection_is_the_clusters_fault(ask: Ask) -> None:
+    lost = FutureCancelledError("key", "scheduler-connection-lost")
+    with pytest.raises(ClusterError, match=r"scheduler at tcp://s:8786 is gone"):
+        ask(FakeClient([lost]))
+
+
+def test_what_fails_on_a_worker_is_told(ask: Ask) -> None:
+    with pytest.raises(KernelError, match="No kernel"):
+        ask(FakeClient([Answer(worker="tcp://a:1", fault="No kernel.")]))
+    with pytest.raises(KernelError, match=r"Dask failed on this notebook \(ZeroDivisionError\)"):
+        ask(FakeClient([ZeroDivisionError()]))
+
+
+def test_a_worker_that_runs_nothing_is_kept_off(ask: Ask) -> None:
+    client = FakeClient([Answer(worker="tcp://a:1", fault="No.", unfit=True), DONE])
+    assert EVIDENCE.run == ask(client).run
+    assert [None, ["tcp://b:2"]] == [options.get("workers") for options in client.options]
+
+
+def test_a_lost_cluster_stops_the_batch(pack: Pack) -> None:
+    class Lost:
+        slots = 0
+
+        async def run(self, submission: Submission, calls: Sequence[Any]) -> Evidence:
+            raise ClusterError("Gone.")
+
+    submission = Submission(students=(Student(name="N"),), file="n", path=Path("n"), sha256="0")
+    batch = run_all([(submission, pack.questions(None))], Lost(), jobs=1, done=lambda _: None)
+    with pytest.raises(ClusterError, match="Gone"):
+        asyncio.run(batch)
+
+
+# ------------------------------------------------------------------------------- refusals
+def settled(setting: Setting, expected: dict[str, str] | None = None) -> tuple[str, int]:
+    """Set a station up and take it down; return its refusal and how many warnings it had."""
+
+    async def here() -> tuple[str, int]:
+        station = Station(setting, expected or versions())
+        place: Any = SimpleNamespace(address="tcp://w:1")
+        await station.setup(place)
+        try:
+            return station.refusal, len(station.warnings)
+        finally:
+            await station.teardown(place)
+
+    return asyncio.run(here())
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("wish", [Isolation.STRICT, Isolation.AUTO])
+def test_a_worker_without_a_layer_that_is_needed_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, wish: Isolation
+) -> None:
+    """A kernel with a network could command the cluster, so that layer is needed by `auto` too."""
+    monkeypatch.setattr(isolation, "ForkServer", partial(ForkServer, refused=(NETWORK,)))
+    refusal, _ = settled(replace(PLAIN, isolation=wish, needed=(NETWORK,)))
+    assert refusal.startswith("The worker tcp://w:1: Nothing was run")
+    assert "no network" in refusal
+
+
+def test_without_isolation_nothing_is_needed() -> None:
+    assert ("", 0) == settled(replace(PLAIN, isolation=Isolation.OFF, needed=(NETWORK,)))
+
+
+def test_another_program_is_refused_by_name() -> None:
+    expected = {**versions(), "grader": "9.9 (0123456789ab)"}
+    refusal, _ = settled(PLAIN, expected)
+    assert refusal.startswith("The worker tcp://w:1 has grader 0.1.0 (")
+    assert refusal.endswith("this machine has 9.9 (0123456789ab): install the same everywhere.")
+
+
+@pytest.mark.parametrize(
+    ("packages", "said"),
+    [
+        ({"grader": None}, "The Dask scheduler has no grader"),
+        ({"python": "3.99.1"}, "The Dask scheduler has Python 3.99, and this machine has 3."),
+        ({"dask": "1.0"}, "The Dask scheduler has dask 1.0, and this machine has"),
+    ],
+)
+def test_another_program_is_refused_before_anything_is_sent(
+    packages: dict[str, str | None], said: str
+) -> None:
+    here = {**versions(), "python": ".".join(map(str, sys.version_info))}
+    of = {"packages": {**here, **packages}}
+    client: Any = SimpleNamespace(get_versions=lambda **_: {"scheduler": of, "workers": {}})
+    with pytest.raises(UsageError, match=said):
+        cluster.same_program(client)
+
+
+def test_the_first_difference_is_told() -> None:
+    assert "" == difference({"a": "1"}, {"a": "1", "b": "2"})
+    assert "has b none, and this machine has 2" == difference({"a": "1", "b": "2"}, {"a": "1"})
+
+
+def test_kernels_of_gradings_that_are_gone_are_closed_by_the_next() -> None:
+    """One that was killed cannot close them; one that is at work keeps them."""
+
+    async def here() -> list[bool]:
+        place: Any = SimpleNamespace(address="tcp://w:1")
+        setting = replace(PLAIN, isolation=Isolation.OFF)
+        left, busy, new = stations = [Station(setting, versions()) for _ in range(3)]
+        await left.setup(place)
+        await busy.setup(place)
+        busy.at_work = 1
+        await new.setup(place)
+        opened = [station.is_open for station in stations]
+        for station in stations:
+            await station.teardown(place)
+        return [*opened, *[station.is_open for station in stations]]
+
+    assert [False, True, True, False, False, False] == asyncio.run(here())
+    assert [] == Station.here
+
+
+def test_no_scheduler_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.2)
+    for address in ("tcp://127.0.0.1:1", "no address at all"):
+        with (
+            pytest.raises(UsageError, match="There is no Dask scheduler at"),
+            remote_executor(address, PLAIN, lambda _: None),
+        ):
+            pytest.fail("there is none")
+
+
+def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("grader.grading.cluster", "grader.grading.worker"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.setitem(sys.modules, "dask", None)
+    with (
+        pytest.raises(UsageError, match=r"pip install 'grader\[dask\]'"),
+        remote_executor("tcp://127.0.0.1:1", PLAIN, lambda _: None),
+    ):
+        pytest.fail("there is none")
