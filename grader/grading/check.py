@@ -28,15 +28,20 @@ class Checked:
     exhibits: Mapping[str, Exhibit]
 
 
-def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
+def check_notebook(
+    notebook: Path, pack: Pack, executor: Executor, *, secret: bytes | None = None
+) -> Checked:
     """Run one notebook as the grading will and judge it by the public checks.
+
+    Args:
+        secret: the course's, where the hidden questions should be asked as well.
 
     Raises:
         SubmissionError: the file is no notebook that can be graded.
         UsageError: it is more than one.
         KernelError: no kernel could be had, so nothing is known.
     """
-    exam = Exam.of(pack, secret=None)
+    exam = Exam.of(pack, secret)
     with tempfile.TemporaryDirectory(prefix="grader-check-") as staging:
         intake = take_in([notebook], Path(staging))
         if not intake.entries:
