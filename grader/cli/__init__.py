@@ -252,7 +252,7 @@ def check(
       grader check Lastname-A2.ipynb --format markdown -o feedback.md
       grader check Lastname-A2.ipynb --format github --also junit=junit.xml \\
           --also badge=badge.json
-      grader check Lastname-A2.ipynb --also junit=junit.xml --also codequality=quality.json
+      grader check Lastname-A2.ipynb --also codequality=quality.json
       grader check Lastname-A2.ipynb --format gradescope -o results.json
     """
     pack = pack_of(options)

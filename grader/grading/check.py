@@ -12,7 +12,7 @@ from grader.errors import KernelError, SubmissionError, UsageError
 from grader.exhibits import Exhibit
 from grader.grading.batch import Exam, Executor, run
 from grader.intake import take_in
-from grader.model import Grade, Late
+from grader.model import Grade, Late, ProbeCall
 from grader.packs import Pack
 from grader.scoring import score
 
@@ -21,11 +21,12 @@ UNDECIDED = Late(note="Days late are counted when the work is graded.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A grade by the public checks, the notebook as it ran, what shows its lost checks."""
+    """A grade, the notebook as it ran, what shows its lost checks, and what it was asked."""
 
     grade: Grade
     executed: str
     exhibits: Mapping[str, Exhibit]
+    calls: tuple[ProbeCall, ...] = ()
 
 
 def check_notebook(
@@ -63,4 +64,5 @@ def check_notebook(
         grade=grade,
         executed=judged.evidence.executed,
         exhibits=exam.exhibition.of(judged.results, judged.evidence.replies),
+        calls=exam.calls,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from grader.errors import UsageError
 from grader.files import write_whole
 from grader.grading.check import Checked
+from grader.intake import IntakeLimits
 from grader.packs import Pack
 from grader.reports.forms import as_file
 from grader.reports.github import job_summary
@@ -27,8 +28,18 @@ def subject_of(
         exhibits=checked.exhibits,
         assignment=pack.slug,
         path=path_in_repository(notebook, environment),
-        notebook=notebook.read_bytes().decode("utf-8-sig", "replace"),
+        notebook=text_of(notebook),
+        questions={call.probe_id: call.source for call in checked.calls},
     )
+
+
+def text_of(notebook: Path) -> str:
+    """Return what stands in a notebook's file, to find lines in; empty if it cannot be read."""
+    try:
+        with notebook.open("rb") as stream:
+            return stream.read(IntakeLimits().notebook_bytes).decode("utf-8-sig", "replace")
+    except OSError:
+        return ""
 
 
 def path_in_repository(notebook: Path, environment: Mapping[str, str]) -> str:

@@ -6,6 +6,8 @@ but pytest; all the rest is in `notebooks`, and only there once `--grader` is gi
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 
@@ -36,4 +38,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("grader_assignment"):
-        config.pluginmanager.import_plugin("grader.pytest_plugin.notebooks")
+        config.pluginmanager.register(import_module("grader.pytest_plugin.notebooks"))

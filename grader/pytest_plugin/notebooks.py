@@ -12,13 +12,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from textwrap import fill
+from typing import Any, NoReturn
 
 import pytest
 
 from grader.errors import GraderError, KernelError
 from grader.grading.check import check_notebook
-from grader.grading.publishing import subject_of
+from grader.grading.publishing import subject_of, text_of
 from grader.grading.setting import given_secret, notebook_executor
 from grader.kernels.isolation import Isolation
 from grader.model import CheckResult, Outcome
@@ -28,10 +29,11 @@ from grader.reports.junit import NOT_ATTEMPTED
 from grader.reports.places import Place, places
 from grader.reports.subject import Subject, words
 from grader.rubric import CheckRule, Item
-from grader.text import plain
+from grader.text import clipped, plain
 
 WRONG_USE = 2
 NOT_JUDGED = 3
+WIDTH = 76  # of lines, where pytest puts up to four characters around some
 
 
 @dataclass
@@ -46,14 +48,6 @@ class Session:
 
 
 _SESSION = pytest.StashKey[Session]()
-
-
-class CheckLostError(Exception):
-    """A check is lost; its text is what the student reads."""
-
-
-class NotJudgedError(Exception):
-    """A check could not be judged."""
 
 
 # ------------------------------------------------------------------------------- hooks
@@ -105,7 +99,7 @@ class NotebookFile(pytest.File):
         return self.config.stash[_SESSION]
 
     def collect(self) -> Iterator[ItemNode]:
-        found = places(self.path.read_bytes().decode("utf-8-sig", "replace"))
+        found = places(text_of(self.path))
         for item in self.known.pack.rubric.item:
             if item.check:
                 place = found.of(item.id, item.title)
@@ -174,14 +168,17 @@ class CheckNode(pytest.Item):
 
     def setup(self) -> None:
         """Find out what became of the check; what nobody could judge is an error, not a failure."""
-        _, check = self.judged()
+        try:
+            _, check = self.judged()
+        except GraderError as error:
+            self._tell(str(error))
         self.user_properties += [
             ("points", plain(check.earned)),
             ("possible", plain(check.possible)),
             ("visibility", check.visibility.value),
         ]
         if check.outcome is Outcome.BROKEN:
-            raise NotJudgedError(words(check.message))
+            self._tell(check.message)
 
     def runtest(self) -> None:
         view, check = self.judged()
@@ -189,18 +186,17 @@ class CheckNode(pytest.Item):
             return
         if not view.attempted:
             pytest.skip(NOT_ATTEMPTED)
-        message = words(check.message)
         if view.extra:
-            pytest.xfail(f"Extra credit: {message}")
-        raise CheckLostError(message)
+            pytest.xfail(f"Extra credit: {words(check.message)}")
+        self._tell(check.message)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, (CheckLostError, NotJudgedError, GraderError)):
-            points = f"{plain(self.rule.points)} {'point' if self.rule.points == 1 else 'points'}"
-            return f"{self.rule.title} ({points})\n{excinfo.value}"
-        return super().repr_failure(excinfo, style)
+    def _tell(self, message: str) -> NoReturn:
+        """Fail with a sentence in place of a traceback."""
+        points = f"{plain(self.rule.points)} {'point' if self.rule.points == 1 else 'points'}"
+        lines = [f"{self.rule.title} ({points})", words(message)]
+        pytest.fail("\n".join(fill(line, WIDTH) for line in lines), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         place = self.parent.place
         title = f"{self.parent.item.title}: {self.rule.title}"
-        return self.path, place.line - 1 if place else None, title
+        return self.path, place.line - 1 if place else None, clipped(title, WIDTH)

@@ -27,7 +27,7 @@ def codequality_report(subject: Subject) -> str:
 def _checks(subject: Subject) -> Iterator[dict[str, Any]]:
     for view, check in subject.checks():
         if is_lost(view, check) or check.outcome is Outcome.BROKEN:
-            place = subject.places.of(view.item.item_id, view.item.title, check.message)
+            place = subject.place(view.item, check.message)
             yield _entry(
                 subject,
                 name=check.check_id,

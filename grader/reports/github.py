@@ -63,7 +63,7 @@ def _extra(subject: Subject) -> Iterator[str]:
 def _loss(kind: str, subject: Subject, view: ItemView, loss: Loss, cost: Decimal) -> str:
     title = f"{view.item.title} (-{plain(cost)})" if cost else view.item.title
     tests = [_test(check) for check in loss.checks]
-    place = subject.places.of(view.item.item_id, view.item.title, loss.message)
+    place = subject.place(view.item, loss.message)
     message = "\n".join(filter(None, [words(loss.message), *map(words, tests)]))
     return _command(kind, message, title, subject.path, place)
 

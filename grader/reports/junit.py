@@ -67,7 +67,7 @@ def _case(subject: Subject, view: ItemView, check: CheckResult) -> TestCase:
 def _where(subject: Subject, view: ItemView, check: CheckResult) -> str:
     """Return the message once more, and the line of the file that it is about."""
     text = clipped(display_safe(check.message, lines=True), MOST_CHARACTERS)
-    place = subject.places.of(view.item.item_id, view.item.title, check.message)
+    place = subject.place(view.item, check.message)
     if place is None:
         return text
     return f"{text}\n{words(subject.path)}:{place.line} (cell {place.cell})"

@@ -6,16 +6,17 @@ A form is a module of its own that turns a Subject into text: `junit`, `github`,
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
 from grader.exhibits import Exhibit
-from grader.model import CheckResult, Grade, Outcome, Section, State, Total
+from grader.model import CheckResult, Grade, ItemResult, Outcome, Section, State, Total
 from grader.reports.feedback import Feedback, ItemView, feedback
-from grader.reports.places import Places, places
-from grader.rubric import Rubric
+from grader.reports.places import Place, Places, places
+from grader.rubric import CheckRule, Rubric
 from grader.text import display_safe, plain
 
 
@@ -27,6 +28,7 @@ class Subject:
         assignment: its short name, such as "a2".
         path: the notebook's, from the top of the repository where there is one.
         notebook: what stands in that file.
+        questions: probe id -> the Python that asks it.
     """
 
     grade: Grade
@@ -35,6 +37,7 @@ class Subject:
     assignment: str = ""
     path: str = ""
     notebook: str = ""
+    questions: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def said(self) -> Feedback:
@@ -45,6 +48,21 @@ class Subject:
     def places(self) -> Places:
         """Where in the notebook's file things stand."""
         return places(self.notebook)
+
+    def place(self, item: ItemResult, message: str = "") -> Place | None:
+        """Return the line that an item is about: its own definition, else one that it is asked of.
+
+        So a function that is missing from a class is looked for in that class.
+        """
+        if place := self.places.of(item.item_id, item.title, message):
+            return place
+        probes = [probe for rule in self._rules(item) for probe in rule.probes]
+        asked = (name for probe in probes for name in asked_for(self.questions.get(probe, "")))
+        known = self.places.definitions
+        return next((known[name] for name in asked if name in known), None)
+
+    def _rules(self, item: ItemResult) -> tuple[CheckRule, ...]:
+        return next((each.check for each in self.rubric.item if each.id == item.item_id), ())
 
     @property
     def code(self) -> Total:
@@ -67,6 +85,16 @@ class Subject:
         for view in self.said.items:
             for check in view.item.checks:
                 yield view, check
+
+
+def asked_for(question: str) -> Iterator[str]:
+    """Yield what a question takes from the notebook: attributes of `names`, and names in quotes."""
+    for node in ast.walk(ast.parse(question)):
+        match node:
+            case ast.Attribute(value=ast.Name(id="names"), attr=name):
+                yield name
+            case ast.Constant(value=str(name)):
+                yield name
 
 
 def is_lost(view: ItemView, check: CheckResult) -> bool:

@@ -19,8 +19,12 @@ import pytest
 import yaml
 
 from grader.cli import main
+from grader.reports.forms import FORMS
 
 CI = Path("docs/ci").resolve()
+PAGE = CI.parent / "ci.md"
+PLUGIN = Path("grader/pytest_plugin/__init__.py")
+OPTION = re.compile(r'"(--grader[\w-]*)"')
 ACTION = CI / "github" / "action.yml"
 WORKFLOW = CI / "template" / ".github" / "workflows" / "check.yml"
 NOTEBOOKS = Path("submissions/notebooks").resolve()
@@ -28,8 +32,12 @@ EXPRESSION = re.compile(r"\$\{\{ *([\w.-]+) *\}\}")
 BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")  # what `shell: bash` means
 
 
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
 def read(path: Path) -> dict[Any, Any]:
-    found: dict[Any, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found: dict[Any, Any] = yaml.safe_load(text_of(path))
     return found
 
 
@@ -165,7 +173,7 @@ def test_no_step_of_the_action_pastes_an_input_into_a_script() -> None:
 
 def test_the_workflow_is_safe_for_pull_requests_of_strangers() -> None:
     workflow = read(WORKFLOW)
-    text = WORKFLOW.read_text(encoding="utf-8")
+    text = text_of(WORKFLOW)
     assert {"contents": "read"} == workflow["permissions"]
     assert ["push", "pull_request"] == workflow[True]  # YAML 1.1 takes `on` for a yes
     assert "secrets." not in text
@@ -181,11 +189,29 @@ def test_the_workflow_gives_the_action_inputs_that_it_has() -> None:
     assert set(step["with"]) <= set(read(ACTION)["inputs"])
 
 
+# ------------------------------------------------------------------------------- the page
+def test_the_page_explains_every_form_input_variable_and_option() -> None:
+    said = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`\n]+)`", text_of(PAGE)))))
+    options = {option.removeprefix("--") for option in OPTION.findall(text_of(PLUGIN))}
+    assert len(options) == 3
+    variables = read(CI / "gitlab" / "grader.yml")["variables"]
+    action = read(ACTION)
+    for names in (FORMS, action["inputs"], action["outputs"], variables):
+        assert set() == set(names) - said
+    assert [] == [option for option in options if f"--{option}" not in text_of(PAGE)]
+
+
+def test_the_workflow_on_the_page_is_the_templates() -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", text_of(PAGE), re.DOTALL)
+    assert shown in text_of(WORKFLOW)
+
+
 # ------------------------------------------------------------------------------- GitLab
 def test_gitlabs_job_runs_a_command_that_there_is_and_keeps_what_it_writes() -> None:
-    job = read(CI / "gitlab" / "grader.yml")["grader"]
+    included = read(CI / "gitlab" / "grader.yml")
+    job = included["grader"]
     (line,) = (each for each in job["script"] if "grader check" in each)
-    for name, value in job["variables"].items():
+    for name, value in included["variables"].items():
         line = line.replace(f"${name}", str(value))
     _, _, *words = shlex.split(line)
     command = main.commands["check"]
@@ -197,7 +223,9 @@ def test_gitlabs_job_runs_a_command_that_there_is_and_keeps_what_it_writes() -> 
 
 
 def test_the_template_sets_variables_that_gitlabs_job_has() -> None:
+    """None of them is set in the job itself, where it would win over the template's."""
     template = read(CI / "template" / ".gitlab-ci.yml")
     (included,) = template["include"]
-    job = read(Path(included["file"]))["grader"]
-    assert set(template["variables"]) <= set(job["variables"])
+    there = read(Path(included["file"]))
+    assert set(template["variables"]) <= set(there["variables"])
+    assert "variables" not in there["grader"]

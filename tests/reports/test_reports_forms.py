@@ -36,6 +36,7 @@ from tests.reports.test_reports_markdown import OURS, kinds
 
 MakeGrade = Callable[..., Grade]
 MakeSubject = Callable[..., Subject]
+# The schema of Jenkins's xunit plugin (MIT), as it comes with pytest's source package.
 SCHEMA = Path(__file__).parent / "schemas" / "junit-10.xsd"
 NOTEBOOK = json.dumps(
     {
@@ -219,6 +220,16 @@ def test_github_points_at_the_cell_that_is_wrong_the_dearest_first(subject: Make
     assert "Adam is wrong. Really.%0A- Adam on the parabola" in adam[2]
     assert "Cell 3: relu (-1)" == relu[1]["title"]
     assert ("notice", {"title": "grader a2"}, "65 of 70 points for the code.") == total
+
+
+def test_what_is_missing_is_looked_for_where_it_is_asked_of(subject: MakeSubject) -> None:
+    made = subject({"swish_values": "`swish` is not defined.", "use_values": "No."}, swish=True)
+    question = "F = ('swish', 'Optimizers')\ndef swish(names):\n    return names.f(*F)\n"
+    found = {title: place for _, place, _ in commands(made) if (title := place["title"])}
+    assert "1" == found["NeuralNetwork.use (-4)"]["line"]
+    made = replace(made, questions={"swish": question})
+    found = {title: place for _, place, _ in commands(made) if (title := place["title"])}
+    assert str(ADAM_LINE - 1) == found["Cell 2: Extra credit: swish"]["line"]
 
 
 def test_github_warns_of_cells_that_failed_and_of_what_was_not_tested(
