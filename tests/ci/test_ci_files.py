@@ -27,7 +27,6 @@ PLUGIN = Path("grader/pytest_plugin/__init__.py")
 OPTION = re.compile(r'"(--grader[\w-]*)"')
 ACTION = CI / "github" / "action.yml"
 WORKFLOW = CI / "template" / ".github" / "workflows" / "check.yml"
-NOTEBOOKS = Path("submissions/notebooks").resolve()
 EXPRESSION = re.compile(r"\$\{\{ *([\w.-]+) *\}\}")
 BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")  # what `shell: bash` means
 
@@ -117,30 +116,36 @@ def evaluated(text: str, known: Mapping[str, str]) -> str:
 def test_the_actions_steps_check_a_notebook(tmp_path: Path) -> None:
     """From nothing: it installs itself; what the grader depends on comes from this environment."""
     runner = Runner(tmp_path)
-    shutil.copy(NOTEBOOKS / "relu-in-place.ipynb", runner.work / "Ng, the second-A2.ipynb")
+    example = CI.parent / "examples"
+    shutil.copy(example / "handed-in" / "Lee-A0.ipynb", runner.work / "Lee, the second-A0.ipynb")
     here = sysconfig.get_path("purelib")
     inside = Path(sysconfig.get_path("purelib", vars={"base": str(runner.temp / "grader")}))
     inside.mkdir(parents=True)
     (inside / "dependencies.pth").write_text(here, encoding="utf-8")
+    python = tmp_path / "python"  # makes environments without unpacking another pip
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@" --without-pip\n', encoding="utf-8")
+    python.chmod(0o755)
     offline = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
     _, printed = runner.run(
         {
-            "python": sys.executable,
-            "notebook": "*-A2.ipynb",
-            "min-score": "70",
+            "python": str(python),
+            "notebook": "*-A0.ipynb",
+            "assignment": "line",
+            "pack-dir": str(example),
+            "min-score": "10",
             "isolation": "off",  # a strange environment's packages are not to be seen in a cage
         },
         {"Install the grader": offline},
     )
     assert 1 == runner.status  # below the minimum, after everything was written
     first, *_, last = printed.splitlines()
-    assert first.startswith("::error file=Ng%2C the second-A2.ipynb,line=")
-    assert "::notice title=grader a2::68 of 70 points for the code." == last
+    assert first.startswith("::error file=Lee%2C the second-A0.ipynb,line=28,title=Cell 3%3A ")
+    assert "::notice title=grader line::8 of 12 points for the code." == last
     reports = Path(runner.outputs.pop("reports"))
-    assert {"points": "68", "possible": "70"} == runner.outputs
+    assert {"points": "8", "possible": "12"} == runner.outputs
     names = {"junit.xml", "result.json", "feedback.md", "badge.json"}
     assert names == {path.name for path in reports.iterdir()}
-    assert "68 of 70" == json.loads((reports / "badge.json").read_text())["message"]
+    assert "8 of 12" == json.loads((reports / "badge.json").read_text())["message"]
     summary = runner.summary.read_text(encoding="utf-8")
     assert (reports / "feedback.md").read_text(encoding="utf-8") == summary
 
@@ -155,10 +160,8 @@ def test_a_pattern_that_does_not_fit_one_notebook_is_one_sentence(
         (runner.work / name).touch()
     (printed,) = runner.run({}, {})
     assert (2, 1) == (runner.status, len(printed.splitlines()))
-    assert (
-        f"::error title=grader::The input notebook should fit one file and fits {len(names)}."
-        in (printed)
-    )
+    said = f"The input notebook should fit one file and fits {len(names)}."
+    assert f"::error title=grader::{said}\n" == printed
     assert len(names) == len(list(runner.work.iterdir()))
 
 
