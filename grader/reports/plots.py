@@ -95,7 +95,7 @@ def check_bars(checks: Sequence[CheckStatistics]) -> Plot:
     def draw(axes: Axes) -> None:
         shares = [check.share_lost for check in shown]
         axes.barh([_word(check.check) for check in shown], shares, 0.7, **BAR)
-        _share_axis(axes, "share of notebooks that lost it")
+        _share_axis(axes, "share of notebooks that lost it", top=max(0.1, *shares) * 1.05)
 
     parts = [f"{check.check} by {check.lost} of {check.judged}" for check in shown]
     words = f"Notebooks that lost a check: {', '.join(parts)}."
@@ -139,9 +139,9 @@ def _count_axis(axes: Axes, label: str) -> None:
     axes.set_ylabel(label)
 
 
-def _share_axis(axes: Axes, label: str) -> None:
+def _share_axis(axes: Axes, label: str, *, top: float = 1.0) -> None:
     axes.invert_yaxis()
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, min(1.0, top))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(label)

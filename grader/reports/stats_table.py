@@ -17,6 +17,7 @@ from grader.reports.stats_page import (
     NOT_KNOWN,
     RUN_WORDS,
     STATE_WORDS,
+    in_words,
     number,
     signed,
 )
@@ -149,7 +150,7 @@ def _mistakes(of: ClassStatistics) -> Table:
     table = _table("Mistake", "notebooks")
     table.add_column("checks", overflow="fold")
     for each in of.mistakes:
-        _add(table, each.mistake, each.notebooks, ", ".join(each.checks))
+        _add(table, in_words(each.mistake), each.notebooks, ", ".join(each.checks))
     return table
 
 
