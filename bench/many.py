@@ -41,7 +41,7 @@ CELLS = (
 
 
 def small_notebook() -> dict[str, Any]:
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"c{i}",

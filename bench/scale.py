@@ -25,7 +25,7 @@ class Costs:
     """What one notebook takes, and what there is to run it on. Seconds are of CPU."""
 
     all: float = 2.07  # kernel, cells, questions, judging, reports: measured
-    here: float = 0.33  # of these in the grader's own process, on a cluster: measured
+    here: float = 0.15  # of these in the grader's own process, on a cluster: measured
     disk: float = 498.0  # KB in OUT: measured
     busy: float = 0.7  # share of the time in which a worker's core works: assumed
     cores: int = 16  # of a machine, one worker process a core: assumed

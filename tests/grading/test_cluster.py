@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dask
 import pytest
 from distributed import Client, KilledWorker
 from distributed.client import FutureCancelledError
@@ -391,6 +392,31 @@ def test_no_scheduler_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> 
             remote_executor(address, PLAIN, lambda _: None),
         ):
             pytest.fail("there is none")
+
+
+NO_FILES = {
+    "distributed.comm.tls.ca-file": "/no/such/file",
+    "distributed.comm.tls.client.cert": "/no/such/file",
+}
+
+
+@pytest.mark.parametrize(
+    ("configured", "address", "said"),
+    [
+        ({}, "tls://127.0.0.1:1", "names no certificate and key here"),
+        ({"distributed.comm.require-encryption": True}, "tcp://127.0.0.1:1", "begins with tls://"),
+        (NO_FILES, "tls://127.0.0.1:1", "cannot be used: .*No such file"),
+    ],
+)
+def test_encryption_that_cannot_be_had_is_told_in_a_sentence(
+    configured: dict[str, Any], address: str, said: str
+) -> None:
+    with (
+        dask.config.set(configured),
+        pytest.raises(UsageError, match=said),
+        remote_executor(address, PLAIN, lambda _: None),
+    ):
+        pytest.fail("nothing is listening")
 
 
 def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
