@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 3.4, 2.2  # inches
 BAR_HEIGHT = 0.19  # inches for each line of a plot of lines
 MOST_LINES = 15
 LONGEST_WORD = 26
-INK, BLUE, PALE, GREY = "#21201c", "#1c5d99", "#a9c6e2", "#b9b3a4"
+INK, BLUE, PALE, GREY = "#21201c", "#1c5d99", "#86aed6", "#9a9486"
 SETTINGS: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.spines.right": False,
@@ -79,14 +79,18 @@ def item_bars(items: Sequence[ItemStatistics]) -> Plot:
             axes.barh(places, shares, 0.7, so_far, color=colour, label=label)
             so_far = [a + b for a, b in zip(so_far, shares, strict=True)]
         axes.set_yticks(places, [_word(item.title) for item in known])
-        _share_axis(axes, "share of students with all, some and no points")
+        _share_axis(axes, "share of students")
         axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1), frameon=False)
 
     words = "; ".join(
         f"{item.title}: {item.full} of {item.students} with all points, {item.none} with none"
         for item in known
     )
-    return Plot(svg=_drawn(draw, lines=len(known) + 1), caption="Points by item", words=f"{words}.")
+    return Plot(
+        svg=_drawn(draw, lines=len(known) + 1),
+        caption="Students with all points of an item, some, none",
+        words=f"{words}.",
+    )
 
 
 def check_bars(checks: Sequence[CheckStatistics]) -> Plot:
