@@ -18,8 +18,8 @@ from typing import Any
 from grader.text import clipped
 
 MOST_DEFINITIONS = 5_000
-_DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
-_NAMED = re.compile(r"()([A-Za-z_]\w*)[ \t]*=(?!=)")  # relu = lambda s: ...
+_DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+)?(def|class)[ \t]+(\w{1,100})\b")
+_NAMED = re.compile(r"([A-Za-z_]\w{0,99})[ \t]*=(?!=)")  # relu = lambda s: ...
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 _QUOTED = re.compile(r"`([A-Za-z_][\w.]*)`")
 
@@ -75,14 +75,15 @@ def _defined(line: str, enclosing: list[tuple[int, str, str]]) -> tuple[str, ...
         indent, kind, name = len(found[1].expandtabs()), found[2], found[3]
         while enclosing and enclosing[-1][0] >= indent:
             enclosing.pop()
-        parents = tuple(enclosing)
-        enclosing.append((indent, kind, name))
-        if any(parent[1] == "def" for parent in parents):
+        parent = enclosing[-1] if enclosing else None
+        inside = parent is not None and parent[1] != "class"
+        enclosing.append((indent, "def" if inside else kind, name))
+        if inside:
             return ()  # a function's own
-        return (name, ".".join((*(parent[2] for parent in parents), name)))
+        return (name, f"{parent[2]}.{name}") if parent else (name,)
     if found := _NAMED.match(line):
         enclosing.clear()
-        return (found[2],)
+        return (found[1],)
     return ()
 
 

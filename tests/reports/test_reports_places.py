@@ -62,6 +62,15 @@ def test_what_a_function_defines_for_itself_is_not_meant() -> None:
     assert {"outer"} == set(found)
 
 
+def test_names_of_any_length_and_depth_take_no_room() -> None:
+    long = "a" * 1000
+    deep = [f"{' ' * i}class C{i}:\n" for i in range(50)]
+    found = places(notebook([f"class {long}:\n", f"    def {long}(self): pass\n"], deep))
+    assert max(map(len, found.definitions)) < 10
+    first, last = found.definitions["C0"], found.definitions["C48.C49"]
+    assert (first.cell, last.cell, 49) == (3, 3, last.line - first.line)
+
+
 def test_an_assignment_defines_and_a_comparison_does_not() -> None:
     found = places(notebook(["relu = lambda s: s\n", "x == 3\n", "f(y=2)"])).definitions
     assert {"relu"} == set(found)
