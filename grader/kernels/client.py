@@ -12,72 +12,46 @@ from hmac import compare_digest
 from queue import Empty
 from typing import Any, TypeAlias
 
-import zmq
-import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.channels import ZMQSocketChannel
-from jupyter_client.connect import channel_socket_types
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import DELIM, Session
 from traitlets import Integer, Type
-from zmq.utils.monitor import recv_monitor_message
 
+from grader.kernels.wire import Wire
 from grader.model import Limits
 
 Message: TypeAlias = dict[str, Any]
 
 MAX_PARTS = 2_000_000  # brackets and commas in one message: each may become an object of 60 bytes
-QUEUED_MESSAGES = 16  # that may wait on our side, each as large as allowed; more wait in the kernel
 MESSAGES_AT_ONCE = 8  # that are read in a row before other tasks of the event loop have a turn
-RECONNECT_MS = 10
 WELCOME_SECONDS = 0.5
 LARGER_THAN_AN_ANSWER = 1 << 20
-BROKEN = zmq.Event.DISCONNECTED
-MENDED = zmq.Event.HANDSHAKE_SUCCEEDED
 
 
-class BoundedChannel(ZMQSocketChannel):
-    """A channel that gives well-formed messages only, each with its `size` in bytes.
+class BoundedChannel:
+    """A channel that gives well-formed messages only, each with its `size` in bytes."""
 
-    It reads from a plain socket: pyzmq's asynchronous one takes three times as long for a message.
-    """
-
-    socket: zmq.Socket[bytes]
-    received = 0  # messages so far, of whatever request and form
-
-    def __init__(self, socket: zmq.Socket[bytes], session: Session, loop: object = None) -> None:
-        super().__init__(socket, session)
-        self._descriptor: int = socket.FD
-        self._waiting: list[asyncio.Future[None]] = []
+    def __init__(self, wire: Wire, session: Session, loop: object = None) -> None:
+        self.wire, self.session = wire, session
         self._at_once = 0
 
-    def send(self, msg: Message) -> None:
-        """Send a message at once or not at all: nobody waits for a kernel that takes none."""
-        with contextlib.suppress(zmq.Again):  # its code broke the connection for good
-            super().send(msg)
-        self.look_again()
+    # --------------------------------------------------------------- what jupyter_client calls
+    def start(self) -> None:
+        """Connect. The kernel need not be there yet."""
+        self.wire.open()
 
     def stop(self) -> None:
-        """Close the socket; whoever waits for a message waits for ever."""
-        if self._waiting:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-        self._waiting = []
-        super().stop()
+        """Hang up; whoever waits for a message waits for ever."""
+        self.wire.close()
 
-    def look_again(self) -> None:
-        """Let whoever waits look for a message.
+    def is_alive(self) -> bool:
+        return True
 
-        To be called after whatever is done with the socket: libzmq may then have taken in that
-        there is one, and does not tell it a second time.
-        """
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+    def send(self, msg: Message) -> None:
+        """Send a message, without waiting for a kernel that takes none."""
+        self.wire.send(self.session.serialize(msg))
 
-    async def get_msg(  # type: ignore[override]  # asynchronous, as in the base class
+    async def get_msg(
         self,
         timeout: float | None = None,  # noqa: ASYNC109  jupyter_client's signature
     ) -> Message:
@@ -86,7 +60,6 @@ class BoundedChannel(ZMQSocketChannel):
             async with asyncio.timeout(timeout):
                 while True:
                     message = self._read(await self._frames())
-                    self.received += 1
                     if message is not None:
                         return message
         except TimeoutError:
@@ -98,27 +71,7 @@ class BoundedChannel(ZMQSocketChannel):
         if self._at_once > MESSAGES_AT_ONCE:
             self._at_once = 0
             await asyncio.sleep(0)
-        while True:
-            try:
-                return self.socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                self._at_once = 0
-                await self._arrival()
-
-    async def _arrival(self) -> None:
-        """Return when there may be something to read."""
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.add_reader(self._descriptor, self.look_again)
-        future = loop.create_future()
-        self._waiting.append(future)
-        try:
-            await future
-        finally:
-            if future in self._waiting:  # it was cancelled
-                self._waiting.remove(future)
-                if not self._waiting:
-                    loop.remove_reader(self._descriptor)
+        return await self.wire.receive()
 
     def _read(self, frames: list[bytes]) -> Message | None:
         """Return the message in `frames`, or None where they are not a message."""
@@ -163,30 +116,26 @@ class BoundedChannel(ZMQSocketChannel):
 class BoundedClient(AsyncKernelClient):
     """A client of the shell and iopub channels only; `broken` is set when iopub is cut off.
 
-    libzmq cuts the connection when a message is larger than `largest_message`; a kernel does so
-    when its code closes the socket. In the first case `reconnect` mends it, in the second not.
+    That is done here when a message is larger than `largest_message`, or by a kernel whose code
+    closes the socket. In the first case `reconnect` mends it, in the second not.
     """
 
     # mypy knows the base class's default, where the trait takes any class of channels.
     shell_channel_class = Type(BoundedChannel)  # type: ignore[assignment]
     iopub_channel_class = Type(BoundedChannel)  # type: ignore[assignment]
-    largest_message = Integer(32 << 20, help="bytes of one frame of a message")
+    largest_message = Integer(32 << 20, help="bytes of one message")
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.broken = asyncio.Event()
-        self.mended = asyncio.Event()
-        self._watcher: asyncio.Task[None] | None = None
+    @property
+    def broken(self) -> asyncio.Event:
+        event: asyncio.Event = self.iopub_channel.wire.broken
+        return event
 
     def open(self) -> None:
         """Connect. The kernel need not be there yet."""
         self.start_channels(stdin=False, hb=False, control=False)
-        self._watcher = asyncio.ensure_future(self._watch_iopub())
 
     def close(self) -> None:
         """Close the sockets, and forget what is in them."""
-        if self._watcher is not None:
-            self._watcher.cancel()
         for channel in (self.shell_channel, self.iopub_channel):  # `stop_channels` would open more
             channel.stop()
 
@@ -218,57 +167,32 @@ class BoundedClient(AsyncKernelClient):
         Args:
             seconds: without a message, after which what has not come is not to come.
         """
-        seen = -1
-        while not listening.done() and seen != self.iopub_channel.received:
-            seen = self.iopub_channel.received
+        wire, seen = self.iopub_channel.wire, -1
+        while not listening.done() and seen != wire.received:
+            seen = wire.received
             await asyncio.wait({listening}, timeout=seconds)
 
     async def reconnect(self) -> None:
         """Connect iopub anew, and return once that has succeeded. It may wait for ever."""
-        socket, url = self.iopub_channel.socket, self._make_url("iopub")
-        self.mended.clear()
-        with contextlib.suppress(zmq.ZMQError):  # libzmq may have forgotten the connection
-            socket.disconnect(url)
-        socket.connect(url)
-        self.iopub_channel.look_again()
-        await self.mended.wait()
-        self.broken.clear()
+        wire: Wire = self.iopub_channel.wire
+        wire.open()
+        await wire.joined.wait()
 
-    def _create_connected_socket(
-        self, channel: str, identity: bytes | None = None
-    ) -> zmq.Socket[bytes]:
-        """Connect a socket as the base class does, but a plain one, with bounds."""
-        socket: zmq.Socket[bytes] = zmq.Context.socket(
-            self.context, channel_socket_types[channel], socket_class=zmq.Socket
-        )
-        socket.linger = 0
-        socket.setsockopt(zmq.SNDTIMEO, 0)  # jupyter_client sends without awaiting
-        socket.setsockopt(zmq.MAXMSGSIZE, self.largest_message)
-        socket.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES)
-        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-        if identity:
-            socket.identity = identity
-        socket.connect(self._make_url(channel))
-        return socket
+    def connect_shell(self, identity: bytes | None = None) -> Wire:  # type: ignore[override]  # ours
+        return self._wire("shell", "DEALER", identity or b"")
 
-    async def _watch_iopub(self) -> None:
-        """Keep `broken` and `mended` true to the state of the iopub connection."""
-        socket = self.iopub_channel.socket
-        monitor = socket.get_monitor_socket(BROKEN | MENDED)
-        try:
-            while True:
-                event = (await recv_monitor_message(monitor))["event"]
-                (self.broken if event == BROKEN else self.mended).set()
-        finally:
-            monitor.close(linger=0)
+    def connect_iopub(self, identity: bytes | None = None) -> Wire:  # type: ignore[override]  # ours
+        return self._wire("iopub", "SUB")
+
+    def _wire(self, channel: str, kind: str, identity: bytes = b"") -> Wire:
+        path = self._make_url(channel).removeprefix("ipc://")
+        return Wire(path, kind, identity=identity, largest=self.largest_message)
 
 
 def connect(manager: AsyncKernelManager, limits: Limits) -> BoundedClient:
     """Return a client that is being connected to the kernel of `manager`."""
     largest = max(limits.output_bytes, limits.answer_bytes) + LARGER_THAN_AN_ANSWER
     options = manager.get_connection_info(session=True)
-    client = BoundedClient(
-        **options, parent=manager, context=manager.context, largest_message=largest
-    )
+    client = BoundedClient(**options, parent=manager, largest_message=largest)
     client.open()
     return client

@@ -31,7 +31,6 @@ class Attack:
         seconds: the limit of a cell: SHORT for what is never to end by itself.
         probe_seconds: the limit of a probe, likewise.
         open_in: mode -> why it cannot be denied there; docs/threat-model.md says the same.
-        hole: why it is not denied anywhere, though it should be; empty: it is.
         name, file: whose notebook it is, and what the file is called.
         alone: whether nothing but its neighbour may run beside it, because memory is measured.
     """
@@ -41,7 +40,6 @@ class Attack:
     seconds: float = 30.0
     probe_seconds: float = 30.0
     open_in: Mapping[Mode, str] = field(default_factory=dict)
-    hole: str = ""
     name: str = "Mallory"
     file: str = "mallory.ipynb"
     alone: bool = False

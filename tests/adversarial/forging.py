@@ -227,6 +227,7 @@ print("TRIED")
     "the harness found by the collector": attack(
         """
 import gc
+gc.unfreeze()  # what was there before the fork is out of the collector's sight
 for thing in gc.get_objects():
     if isinstance(thing, dict) and thing.get("__name__") == "grader_harness":
         thing["answer"] = lambda *a, **k: b"passed"

@@ -46,12 +46,8 @@ def test_what_cannot_be_denied_is_in_the_threat_model() -> None:
 
 # ------------------------------------------------------------------------------- each attack
 @pytest.mark.parametrize(("mode", "name"), CASES)
-def test_it_is_denied(
-    mode: Mode, name: str, graded: Graded, request: pytest.FixtureRequest
-) -> None:
+def test_it_is_denied(mode: Mode, name: str, graded: Graded) -> None:
     attack, seen = ALL[name], graded(mode)["attacks"][name]
-    if attack.hole:
-        request.applymarker(pytest.mark.xfail(reason=attack.hole, strict=True))
     text = seen["outputs"] + " ".join(seen["said"])
     assert attack.sign in text, "The attack was not at work, so nothing is known."
     assert "0" == seen["points"], "It earns nothing, and nobody has to look into it."
