@@ -7,6 +7,7 @@ import io
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -116,7 +117,8 @@ def notebook(*changes: Change, code: str = "") -> Iterator[Paste]:
 
     def paste(code: str) -> str:
         said = io.StringIO()
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(said), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a notebook shows them elsewhere, and goes on
             try:
                 exec(compile(code, "<snippet>", "exec"), vars(main))  # noqa: S102  our own text
             except Exception:  # noqa: BLE001  the student's error is what the snippet shows

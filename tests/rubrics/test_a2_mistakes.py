@@ -162,16 +162,11 @@ def test_what_is_wrong_in_a_way_of_its_own_has_no_name(what: str) -> None:
 
 def test_a_network_without_any_relu_loses_what_is_about_relu() -> None:
     """It answers as no one mistake does where relu is to be called, so no name is guessed there."""
-    found = lost(
-        bench().of_changes(
-            [
-                *[("self.relu(S)", "tanh(S)"), ("self.grad_relu(S)", "grad_tanh(S)")],
-                *[("def relu(", "def not_here("), ("def grad_relu(", "def not_there(")],
-                (", grad_relu, grad_swish, relu, swish", ", grad_swish, swish"),
-                *[('    "grad_relu",\n', ""), ('    "relu",\n', "")],
-            ]
-        )
-    )
+    no_relu = [
+        *[("self.relu(S)", "tanh(S)"), ("self.grad_relu(S)", "grad_tanh(S)")],
+        *[("def relu(", "def not_here("), ("def grad_relu(", "def not_there(")],
+    ]
+    found = lost(results_of_code(varied(*no_relu)))
     alone = CHECKS["relu"] | CHECKS["grad_relu"]
     assert alone | CHECKS["relu_network"] == found.keys()
     assert {None} == {found[check] for check in alone}
