@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -159,20 +160,29 @@ async def run_all(
     jobs: int,
     done: Callable[[Ran], None],
 ) -> None:
-    """Run every submission and put its questions, `jobs` at a time; `done` gets each at once.
+    """Run every submission and put its questions, `jobs` at a time; `done` gets each, one by one.
 
-    Cancelled, it cancels what is under way and waits until that is cleaned up.
+    `done` is called in a thread, and may wait for a disk: the next notebooks run meanwhile, but no
+    worker is more than one ahead. Cancelled, this cancels what is under way, and waits until that
+    is cleaned up and what was done is taken.
     """
     waiting: Iterator[tuple[Submission, Sequence[ProbeCall]]] = iter(tasks)
+    taken: dict[int, asyncio.Future[None]] = {}  # worker -> its last result, being taken
 
-    async def work() -> None:
+    async def work(worker: int) -> None:
         for submission, calls in waiting:  # one iterator for all workers: each takes the next
-            done(await run(submission, calls, executor))
+            ran = await run(submission, calls, executor)
+            if worker in taken:
+                await asyncio.shield(taken[worker])
+            taken[worker] = asyncio.get_running_loop().run_in_executor(taker, done, ran)
+        if worker in taken:
+            await asyncio.shield(taken[worker])
 
-    workers = [asyncio.create_task(work()) for _ in range(jobs)]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    with ThreadPoolExecutor(1, "taker") as taker:
+        workers = [asyncio.create_task(work(number)) for number in range(jobs)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, *taken.values(), return_exceptions=True)
