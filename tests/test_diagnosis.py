@@ -129,7 +129,7 @@ def diagnosed(
     known: Mapping[str, tuple[Mapping[ProbeKey, Reply], ...]] = KNOWN,
 ) -> dict[str, CheckResult]:
     """Judge answers, those not given being right; return the lost checks, with their names."""
-    given = RIGHT | evidence
+    given = {**RIGHT, **evidence}
     results = judge(RUBRIC, CHECKS, given, RIGHT)
     names = named(RUBRIC, CHECKS, mistakes, results, replies=given, expected=RIGHT, known=known)
     said = told(results, names, mistakes)
