@@ -86,11 +86,12 @@ def judged(run: RunRecord, *changes: Change) -> Judged:
 
 
 def results_of_code(code: str) -> tuple[CheckResult, ...]:
-    """Judge a notebook's code by all questions."""
+    """Judge a notebook's code by the public questions, each in a fork: half of the work of all."""
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(code, "<notebook>", "exec"), scope)  # noqa: S102  our own text
     limits = exam().pack.rubric.limits.limits()
-    return bench().judged({c.key: ask(c, harness.Names(scope), limits) for c in bench().calls})
+    public = exam().pack.questions(None)
+    return bench().judged({c.key: ask(c, harness.Names(scope), limits) for c in public})
 
 
 def lost(results: tuple[CheckResult, ...]) -> dict[str, str | None]:
