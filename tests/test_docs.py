@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel
 
+from bench import scale
 from grader.canvas import (
     ByStudent,
     read_extensions,
@@ -313,3 +314,21 @@ def test_the_example_speaks_only_the_authors_vocabulary() -> None:
         modules = set(re.findall(r"^from grader\.(\w+)", text_of(file), re.MULTILINE))
         assert modules <= {"probes", "checks", "facts", "mistakes", "pictures"}
         assert file.name != "reference.py" or not modules
+
+
+# ------------------------------------------------------------------------------- scale
+def test_what_a_class_needs_is_what_the_script_prints() -> None:
+    costs = scale.Costs()
+    for lines in (scale.table(costs), scale.figures(costs)):
+        assert "\n".join(lines) in text_of(DOCS / "scale.md")
+
+
+def test_what_a_class_needs_is_right_by_hand() -> None:
+    """200 hours of cores and 10 of judging, in a night of 5."""
+    costs = scale.Costs(all=2, here=1, disk=1024, busy=0.5, cores=4, night=5, price=0.1)
+    found = scale.need(36_000, 9, costs)
+    assert (200, 10, 2) == (found.core_hours, found.machines, found.graders)
+    assert (5, 36_000 / 1024) == (found.hours, found.disk)
+    assert pytest.approx(found.money) == 21
+    one = scale.need(1, 0, costs)
+    assert (1, 1) == (one.machines, one.graders)
