@@ -44,7 +44,7 @@ FAULTS = """
 unseen = mistake("standardize", "Too small to be seen.", [(RESULT, f"{RESULT} + 1e-12")])
 twin_one = mistake("standardize", "One of two.", [(RESULT, "return X * 3")])
 twin_two = mistake("standardize", "The other.", [(RESULT, "return 3 * X")])
-of_old = mistake("standardize", "Long gone.", [("no such line", "")])
+of_old = mistake("standardize", "Long gone.", [("no such line", "")], [("no such line", "1")])
 dearer = mistake(
     "standardize", "Costs more.", [(RESULT, "return X - 1")], loses=["standardize_untouched"]
 )
@@ -84,6 +84,7 @@ def test_a_pack_with_faults_fails_and_each_is_told_in_a_sentence(tmp_path: Path)
     assert 1 == tried.exit_code
     problems = [line for line in tried.output.splitlines() if line.startswith("!! ")]
     assert [] == [said for said in SAID if not any(said in problem for problem in problems)]
+    assert len(set(problems)) == len(problems)
     assert "1 of 8 mistakes are caught where they belong, and named." in tried.output
     assert "2 of 3 right solutions lose nothing." in tried.output
 
