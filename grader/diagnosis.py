@@ -70,6 +70,8 @@ def named(
     lost = _lost(results)
     names: dict[str, list[str]] = {}
     for item in rubric.item:
+        if lost.isdisjoint(rule.id for rule in item.check):
+            continue
         case = _Case(item, checks, replies, expected, lost)
         fitting = {
             name: max((case.explained(way) for way in known[name]), key=len)
