@@ -1,0 +1,345 @@
+"""Judge a large class again that was never run: what `grader rejudge` takes, and how it grows.
+
+    python -m bench.rejudge
+    python -m bench.rejudge --submissions 100,1000,10000 --evidence graded
+
+The evidence is real: that of the sample export, from a folder that `grader grade` filled
+(`--evidence`; without it, the export is graded first). Each student of the large class answers the
+questions of each item as one of the sample does, drawn for each item anew, and every number is off
+by a part in 10¹³, so that no two submissions have an answer in common. They are put straight into
+a store. Only notebooks as they ran are shared: there are as many as in the sample.
+
+Each line of the table is one `grader rejudge`, in a process of its own and on two cores, after one
+change of the assignment; for each of them the changes that it tells are counted and compared with
+what must come out, by the grades of before. Memory is the largest process's most (VmHWM), as the
+system counts it. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grader.grading.asked import asked_for
+from grader.grading.changes import person_key
+from grader.grading.course import Tables
+from grader.grading.keys import environment, question
+from grader.grading.night import make_folders, notebooks, opened
+from grader.grading.order import Order
+from grader.grading.reporting import CanvasExport
+from grader.model import Array, Evidence, ProbeCall, ProbeKey, Reply, Student, Table, Value
+from grader.packs import Pack, load_pack
+from grader.store import Question, Store, open_store
+
+SECRET = b"a secret of the bench, long enough"
+OFF = 1e-13  # less than any tolerance
+ITEM = "partition"  # whose points change
+SAMPLE = Path("submissions")
+EXPORT = SAMPLE / "a2-canvas-export.zip"
+NEEDS_ATTENTION = 3
+CORES = 2
+
+
+# ------------------------------------------------------------------------------- the evidence
+@dataclass(frozen=True)
+class Sample:
+    """What was observed of the sample: evidence, the notebook as handed in, and as it ran."""
+
+    evidence: tuple[Evidence, ...]
+    notebooks: tuple[Path, ...]
+
+
+def sample_of(out: Path) -> Sample:
+    """Read the evidence of a folder that `grader grade` filled."""
+    store = open_store(out)
+    try:
+        there = [(sha, kept) for sha, (kept, *_) in sorted(store.evidence().items())]
+        read = [replace(store.observed(k), executed=store.executed(k)) for _, k in there]
+    finally:
+        store.close()
+    return Sample(tuple(read), tuple(notebooks(out) / f"{sha}.ipynb" for sha, _ in there))
+
+
+def mixed(sample: Sample, pack: Pack, number: int) -> tuple[Evidence, Path]:
+    """Return the evidence of one made-up student, and the notebook that stands for theirs."""
+    draw = random.Random(number)  # noqa: S311  the same class each time
+    main = draw.randrange(len(sample.evidence))
+    evidence = sample.evidence[main]
+    replies: dict[ProbeKey, Reply] = dict(evidence.replies)
+    for item in pack.rubric.item:
+        probes = pack.rubric.probes_of(item.id)
+        other = draw.choice(sample.evidence).replies
+        replies |= {key: reply for key, reply in other.items() if key[0] in probes}
+    noise = np.random.default_rng(number)
+    off = {k: replace(r, value=_off(r.value, noise)) for k, r in replies.items()}
+    return replace(evidence, replies=off), sample.notebooks[main]
+
+
+def _off(value: Value, noise: np.random.Generator) -> Value:
+    """Return an answer whose numbers are nearly the same."""
+    match value:
+        case float():
+            return value * (1 + OFF * noise.standard_normal())
+        case list():
+            return [_off(part, noise) for part in value]
+        case dict():
+            return {key: _off(part, noise) for key, part in value.items()}
+        case Table():
+            return replace(value, data=tuple(_off(column, noise) for column in value.data))
+        case np.ndarray() if value.dtype.kind == "f":
+            return _array_off(value, noise)
+    return value
+
+
+def _array_off(array: Array, noise: np.random.Generator) -> Array:
+    with np.errstate(all="ignore"):  # a student's numbers may be infinite
+        factor = 1 + OFF * noise.standard_normal(array.shape)
+        return np.asarray(array * factor.astype(array.dtype))
+
+
+# ------------------------------------------------------------------------------- the store
+@dataclass(frozen=True)
+class Place:
+    """A folder with an assignment of its own, which may be edited, and results."""
+
+    folder: Path
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "graded"
+
+    @property
+    def rubric(self) -> Path:
+        return self.folder / "rubrics" / "a2" / "rubric.toml"
+
+    @property
+    def secret(self) -> Path:
+        return self.folder / "secret"
+
+    def prepare(self) -> None:
+        for name in ("rubrics", "reference"):
+            shutil.copytree(Path(name) / "a2", self.folder / name / "a2")
+        self.secret.write_bytes(SECRET)
+
+    def pack(self) -> Pack:
+        return load_pack("a2", [self.rubric.parent.parent])
+
+    def grader(self, *words: str | Path) -> list[str | Path]:
+        secret = ("--hidden-seed-file", self.secret, "--pack-dir", self.rubric.parent.parent)
+        return [sys.executable, "-m", "grader", *words, *secret]
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        rows = json.loads((self.out / "results.json").read_bytes())
+        return {row["student"]["name"]: row for row in rows}
+
+
+def graded_sample(place: Place, given: Path | None) -> Sample:
+    """Return the sample's evidence; without a folder of it, grade the export."""
+    if given is None:
+        given = place.folder / "sample"
+        command = place.grader("grade", EXPORT, "--cell-seconds", "15", "--out", given)
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)  # it needs attention: 3
+    return sample_of(given)
+
+
+def fill(place: Place, sample: Sample, count: int) -> None:
+    """Put the submissions of a class of `count` into a new store."""
+    pack = place.pack()
+    calls = [*pack.questions(SECRET), *pack.survey()]
+    order = Order(
+        sources=(),
+        out=place.out,
+        pack=pack,
+        secret=SECRET,
+        tables=Tables(),
+        jobs=2,
+        export=CanvasExport(title=pack.rubric.title),
+        limits=pack.rubric.limits.limits(),
+        pack_folders=(place.rubric.parent.parent,),
+        secret_file=place.secret,
+    )
+    make_folders(order.out)
+    notebooks(order.out).mkdir(parents=True, exist_ok=True)
+    with opened(order.out, "") as store:
+        store.begin("python -m bench.rejudge")
+        entries = list(_observed(order, sample, calls, store, count))
+        store.set_submissions(entries, asked_for(order, store, ()))
+
+
+def _observed(
+    order: Order, sample: Sample, calls: Sequence[ProbeCall], store: Store, count: int
+) -> Iterator[tuple[tuple[str, ...], str, dict[str, object]]]:
+    """Keep the evidence of each student, and yield what was handed in."""
+    questions = [Question(call.key, question(call)) for call in calls]
+    place = environment(order.pack)
+    for number in range(count):
+        evidence, notebook = mixed(sample, order.pack, number)
+        sha256 = f"{number:064x}"
+        os.link(notebook, notebooks(order.out) / f"{sha256}.ipynb")
+        store.keep_evidence(
+            evidence, questions, sha256=sha256, environment=place, limits=order.limits
+        )
+        student = Student(name=f"Student {number:05}", canvas_id=str(100_000 + number))
+        entry = {
+            "late_flag": False,
+            "partner_names": [],
+            "is_group": False,
+            "anonymous_id": "",
+            "attachment_id": "",
+            "student": [student.name, student.canvas_id, student.login],
+            "file": f"student{number:05}_A2.ipynb",
+            "sha256": sha256,
+        }
+        yield (person_key(student),), sha256, entry
+
+
+# ------------------------------------------------------------------------------- measuring
+@dataclass(frozen=True)
+class Took:
+    """One command: seconds, the largest process's megabytes, and what it said."""
+
+    seconds: float
+    memory: float
+    said: str
+
+
+def timed(command: Sequence[str | Path]) -> Took:
+    """Run a command; it may end with what asks for attention."""
+    with tempfile.TemporaryFile("w+") as said:
+        begun = time.perf_counter()
+        process = subprocess.Popen(command, stdout=said, env={**os.environ, "COLUMNS": "200"})
+        memory = 0.0
+        while process.poll() is None:
+            memory = max(memory, *map(_most, [process.pid, *_children(process.pid)]))
+            time.sleep(0.02)
+        seconds = time.perf_counter() - begun
+        said.seek(0)
+        expect(process.returncode in (0, NEEDS_ATTENTION), said.read())
+        said.seek(0)
+        return Took(seconds, memory, said.read())
+
+
+def _most(pid: int) -> float:
+    """Return the most that a process has held so far, in MB; 0: it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found.group(1)) / 1024 if found else 0.0
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+# ------------------------------------------------------------------------------- the changes
+@dataclass(frozen=True)
+class Case:
+    """One change of rubric.toml: (pattern, what takes its place), and how it is judged again."""
+
+    what: str
+    edits: tuple[tuple[str, str], ...] = ()
+    options: tuple[str, ...] = ()
+    check: str = ""  # whoever passed it gets other points, and nobody else
+
+    def edit(self, rubric: Path) -> None:
+        text = rubric.read_text(encoding="utf-8")
+        for pattern, new in self.edits:
+            text, count = re.subn(pattern, rf"\g<1>{new}", text, count=1, flags=re.DOTALL)
+            expect(count == 1, f"{rubric} has no {pattern}")
+        rubric.write_text(text, encoding="utf-8")
+
+
+POINTS = (
+    (rf'(id = "{ITEM}"\n.*?\npoints = )10', "11"),
+    (rf'(id = "{ITEM}_shapes"\n.*?\n  points = )2', "3"),
+)
+TOLERANCE = ((r'(id = "adam_one_step"\n.*?\n  tolerance = )1e-3', "2e-3"),)
+TEXT = ((r'(id = "adam_one_step"\n.*?\n  hint = ")In its first', "At its first"),)
+CASES = (
+    Case("everything for the first time"),
+    Case("nothing changed"),
+    Case("one item's points, `--dry-run`", POINTS, ("--dry-run",), check=f"{ITEM}_shapes"),
+    Case("the same, written", check=f"{ITEM}_shapes"),
+    Case("one tolerance, `--dry-run`", TOLERANCE, ("--dry-run",)),
+    Case("the same, written"),
+    Case("one hint's words", TEXT),
+)
+HEAD = "| submissions | what changed | s | ms each | MB at most | students told of |"
+
+
+def rejudged(place: Place, case: Case, count: int) -> str:
+    """Judge again after one change; return a line of the table."""
+    case.edit(place.rubric)
+    before = place.results() if case.check else {}
+    took = timed(place.grader("rejudge", place.out, "--all", *case.options))
+    told = set(re.findall(rf"^(Student \d+) +{ITEM} ", took.said, re.MULTILINE))
+    if case.check:
+        concerned = {name for name, row in before.items() if _passed(row, case.check)}
+        expect(concerned == told, f"{len(told)} were told of, {len(concerned)} are concerned")
+    students = re.findall(r"^(\d+) students have other points", took.said, re.MULTILINE)
+    cells = (
+        f"{count:,}",
+        case.what,
+        f"{took.seconds:.1f}",
+        f"{1000 * took.seconds / count:.2f}",
+        f"{took.memory:.0f}",
+        students[0] if students else "0",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def expect(fact: object, otherwise: str) -> None:
+    if not fact:
+        sys.exit(otherwise)
+
+
+def _passed(row: Mapping[str, Any], check: str) -> bool:
+    checks = [each for item in row["items"] for each in item["checks"]]
+    return any(each["id"] == check and each["outcome"] == "passed" for each in checks)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--submissions", default="100,1000,10000", help="several with commas")
+    parser.add_argument("--evidence", type=Path, help="a folder with the sample's results")
+    given = parser.parse_args()
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    print(f"{HEAD}\n|--:|---|--:|--:|--:|--:|")
+    with tempfile.TemporaryDirectory(prefix="grader-bench-") as name:
+        folder = Path(name)
+        sample: Sample | None = None
+        for count in map(int, given.submissions.split(",")):
+            place = Place(folder / str(count))
+            place.prepare()
+            sample = sample or graded_sample(place, given.evidence)
+            fill(place, sample, count)
+            for case in CASES:
+                print(rejudged(place, case, count), flush=True)
+            shutil.rmtree(place.out)
+    print(f"\n{os.cpu_count()} cores here; load over 15 minutes: {os.getloadavg()[2]:.1f}.")
+
+
+if __name__ == "__main__":
+    main()
