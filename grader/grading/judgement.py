@@ -68,10 +68,6 @@ class _NotKnownError(LookupError):
     """There is no verdict with this key, or nobody has looked for names of mistakes."""
 
 
-def _any_lost(found: Sequence[CheckResult]) -> bool:
-    return any(result.outcome is Outcome.FAILED for result in found)
-
-
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Judges a class by the rules of one exam."""
@@ -140,15 +136,16 @@ class Judge:
     def _learn_mistakes(self, *, keep: bool) -> None:
         """Know what the known mistakes answer before the processes that ask for it begin."""
         mistakes = self.exam.known
-        if mistakes.found.keys() == self.exam.pack.mistakes.keys():
+        if mistakes.looks or not self.exam.pack.mistakes:
             return
         kept = self.store.answers(MISTAKES, self.keys.mistaken)
         if kept is not None:
             mistakes.take(kept)
-            return
-        mistakes.work_out(self.jobs)
-        if keep:
-            self.store.keep_answers(MISTAKES, self.keys.mistaken, mistakes.kept())
+        else:
+            mistakes.work_out(self.jobs)
+            if keep:
+                self.store.keep_answers(MISTAKES, self.keys.mistaken, mistakes.kept())
+        self.exam.look_over_mistakes()
 
     def _results(
         self, verdicts: Mapping[str, Any], judging: Judging | None = None
@@ -164,11 +161,26 @@ class Judge:
             return judging.verdict(rule, probe)
 
         found = results(self.exam.pack.rubric, verdict)
-        if judging is not None or not _any_lost(found):
+        if judging is not None:
             return found
-        if self.keys.names not in verdicts:
-            raise _NotKnownError
-        return told(found, verdicts[self.keys.names][1], self.exam.pack.mistakes)
+        names: dict[str, list[str]] = {}
+        for key in self._names_of(found).values():
+            if key not in verdicts:
+                raise _NotKnownError
+            names |= verdicts[key][1]
+        return told(found, names, self.exam.pack.mistakes) if names else found
+
+    def _names_of(self, found: Sequence[CheckResult]) -> dict[str, str]:
+        """Return item -> key of the names of its mistakes, for items that lost a check.
+
+        Which of its checks an item lost may depend on other items, so it is in the key.
+        """
+        lost = {result.check_id for result in found if result.outcome is Outcome.FAILED}
+        mine = {
+            item.id: [str(n) for n, rule in enumerate(item.check) if rule.id in lost]
+            for item in self.exam.pack.rubric.item
+        }
+        return {item: f"{self.keys.names[item]} {' '.join(of)}" for item, of in mine.items() if of}
 
     def _work(self, kept: Kept, notebook: Path, before: Before) -> bytes:
         """Judge what has no verdict yet; in a process of its own."""
@@ -190,9 +202,9 @@ class Judge:
             return _verdict(verdicts[key])
 
         found = results(self.exam.pack.rubric, verdict)
-        if _any_lost(found):
-            names = before.verdicts.get(self.keys.names)
-            verdicts[self.keys.names] = names or [NAMED, self.exam.names(found, replies)]
+        for item, key in self._names_of(found).items():
+            names = before.verdicts.get(key)
+            verdicts[key] = names or [NAMED, self.exam.names(found, replies, [item])]
         facts = before.facts
         if before.facts_key != self.keys.facts:
             facts = self._facts(notebook, replies, executed)
