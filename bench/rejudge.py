@@ -2,17 +2,20 @@
 
     python -m bench.rejudge
     python -m bench.rejudge --submissions 100,1000,10000 --evidence graded
+    python -m bench.rejudge --without-pages
 
 The evidence is real: that of the sample export, from a folder that `grader grade` filled
-(`--evidence`; without it, the export is graded first). Each student of the large class answers the
-questions of each item as one of the sample does, drawn for each item anew, and every number is off
-by a part in 10¹³, so that no two submissions have an answer in common. They are put straight into
-a store. Only notebooks as they ran are shared: there are as many as in the sample.
+(`--evidence`; without it, the export is graded first). Each of 100 made-up students answers the
+questions of each item as one of the sample does, drawn for each item anew, three in ten of them
+from those who lost points in it; they are judged. In a
+larger class each further one answers as one of these, but every number is off by a part in 10¹³,
+so that no two submissions have an answer in common. They are put straight into a store, with what
+was judged of the one whom they resemble. Only notebooks as they ran are shared.
 
 Each line of the table is one `grader rejudge`, in a process of its own and on two cores, after one
-change of the assignment; for each of them the changes that it tells are counted and compared with
-what must come out, by the grades of before. Memory is the largest process's most (VmHWM), as the
-system counts it. Prints a Markdown table.
+change of the assignment. Where points change, whom it names is compared with whom it must name,
+by the results of before. "Written" writes the page of every student, for all show other points.
+Memory is the largest process's most (VmHWM). Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -27,10 +30,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -41,9 +43,10 @@ from grader.grading.keys import environment, question
 from grader.grading.night import make_folders, notebooks, opened
 from grader.grading.order import Order
 from grader.grading.reporting import CanvasExport
-from grader.model import Array, Evidence, ProbeCall, ProbeKey, Reply, Student, Table, Value
+from grader.model import Array, Evidence, ProbeKey, Reply, Student, Table, Value
 from grader.packs import Pack, load_pack
-from grader.store import Question, Store, open_store
+from grader.store import Question, ResultRow, Store, open_store
+from grader.store.database import FILE
 
 SECRET = b"a secret of the bench, long enough"
 OFF = 1e-13  # less than any tolerance
@@ -52,6 +55,8 @@ SAMPLE = Path("submissions")
 EXPORT = SAMPLE / "a2-canvas-export.zip"
 NEEDS_ATTENTION = 3
 CORES = 2
+WRONG = 0.3  # of the students are wrong somewhere in an item
+BASE = 100  # students who are judged before the class is made larger
 
 
 # ------------------------------------------------------------------------------- the evidence
@@ -61,6 +66,7 @@ class Sample:
 
     evidence: tuple[Evidence, ...]
     notebooks: tuple[Path, ...]
+    lost: Mapping[str, Sequence[int]]  # item -> whose evidence lost a check of it
 
 
 def sample_of(out: Path) -> Sample:
@@ -71,18 +77,27 @@ def sample_of(out: Path) -> Sample:
         read = [replace(store.observed(k), executed=store.executed(k)) for _, k in there]
     finally:
         store.close()
-    return Sample(tuple(read), tuple(notebooks(out) / f"{sha}.ipynb" for sha, _ in there))
+    number = {sha: n for n, (sha, _) in enumerate(there)}
+    lost: dict[str, list[int]] = {}
+    for row in json.loads((out / "results.json").read_bytes()):
+        for item in row["items"]:
+            outcomes = {check["outcome"] for check in item["checks"]}
+            if "failed" in outcomes and row["sha256"] in number:
+                lost.setdefault(item["id"], []).append(number[row["sha256"]])
+    files = tuple(notebooks(out) / f"{sha}.ipynb" for sha, _ in there)
+    return Sample(tuple(read), files, lost)
 
 
 def mixed(sample: Sample, pack: Pack, number: int) -> tuple[Evidence, Path]:
     """Return the evidence of one made-up student, and the notebook that stands for theirs."""
-    draw = random.Random(number)  # noqa: S311  the same class each time
+    draw = random.Random(number % BASE)  # noqa: S311  the same class each time
     main = draw.randrange(len(sample.evidence))
     evidence = sample.evidence[main]
     replies: dict[ProbeKey, Reply] = dict(evidence.replies)
     for item in pack.rubric.item:
         probes = pack.rubric.probes_of(item.id)
-        other = draw.choice(sample.evidence).replies
+        among = sample.lost.get(item.id) if draw.random() < WRONG else None
+        other = sample.evidence[draw.choice(among or range(len(sample.evidence)))].replies
         replies |= {key: reply for key, reply in other.items() if key[0] in probes}
     noise = np.random.default_rng(number)
     off = {k: replace(r, value=_off(r.value, noise)) for k, r in replies.items()}
@@ -114,13 +129,14 @@ def _array_off(array: Array, noise: np.random.Generator) -> Array:
 # ------------------------------------------------------------------------------- the store
 @dataclass(frozen=True)
 class Place:
-    """A folder with an assignment of its own, which may be edited, and results."""
+    """A folder with an assignment of its own, which may be edited, and results in it."""
 
     folder: Path
+    name: str = "base"
 
     @property
     def out(self) -> Path:
-        return self.folder / "graded"
+        return self.folder / self.name
 
     @property
     def rubric(self) -> Path:
@@ -131,8 +147,9 @@ class Place:
         return self.folder / "secret"
 
     def prepare(self) -> None:
+        """Copy the assignment as it is here."""
         for name in ("rubrics", "reference"):
-            shutil.copytree(Path(name) / "a2", self.folder / name / "a2")
+            shutil.copytree(Path(name) / "a2", self.folder / name / "a2", dirs_exist_ok=True)
         self.secret.write_bytes(SECRET)
 
     def pack(self) -> Pack:
@@ -141,10 +158,6 @@ class Place:
     def grader(self, *words: str | Path) -> list[str | Path]:
         secret = ("--hidden-seed-file", self.secret, "--pack-dir", self.rubric.parent.parent)
         return [sys.executable, "-m", "grader", *words, *secret]
-
-    def results(self) -> dict[str, dict[str, Any]]:
-        rows = json.loads((self.out / "results.json").read_bytes())
-        return {row["student"]["name"]: row for row in rows}
 
 
 def graded_sample(place: Place, given: Path | None) -> Sample:
@@ -157,16 +170,15 @@ def graded_sample(place: Place, given: Path | None) -> Sample:
 
 
 def fill(place: Place, sample: Sample, count: int) -> None:
-    """Put the submissions of a class of `count` into a new store."""
+    """Put the submissions of a class of `count` into a store; nothing is judged."""
     pack = place.pack()
-    calls = [*pack.questions(SECRET), *pack.survey()]
     order = Order(
         sources=(),
         out=place.out,
         pack=pack,
         secret=SECRET,
         tables=Tables(),
-        jobs=2,
+        jobs=CORES,
         export=CanvasExport(title=pack.rubric.title),
         limits=pack.rubric.limits.limits(),
         pack_folders=(place.rubric.parent.parent,),
@@ -176,35 +188,74 @@ def fill(place: Place, sample: Sample, count: int) -> None:
     notebooks(order.out).mkdir(parents=True, exist_ok=True)
     with opened(order.out, "") as store:
         store.begin("python -m bench.rejudge")
-        entries = list(_observed(order, sample, calls, store, count))
+        base = store.results()
+        entries = [_handed_in(number) for number in range(count)]
+        calls = (*pack.questions(SECRET), *pack.survey())
+        questions = [Question(call.key, question(call)) for call in calls]
+        where = environment(pack)
+        for number in range(len(base), count):
+            evidence, notebook = mixed(sample, pack, number)
+            sha256 = entries[number][1]
+            os.link(notebook, notebooks(order.out) / f"{sha256}.ipynb")
+            store.keep_evidence(
+                evidence, questions, sha256=sha256, environment=where, limits=order.limits
+            )
         store.set_submissions(entries, asked_for(order, store, ()))
+        if base:
+            _judge_as_the_base(store, base, entries)
 
 
-def _observed(
-    order: Order, sample: Sample, calls: Sequence[ProbeCall], store: Store, count: int
-) -> Iterator[tuple[tuple[str, ...], str, dict[str, object]]]:
-    """Keep the evidence of each student, and yield what was handed in."""
-    questions = [Question(call.key, question(call)) for call in calls]
-    place = environment(order.pack)
-    for number in range(count):
-        evidence, notebook = mixed(sample, order.pack, number)
-        sha256 = f"{number:064x}"
-        os.link(notebook, notebooks(order.out) / f"{sha256}.ipynb")
-        store.keep_evidence(
-            evidence, questions, sha256=sha256, environment=place, limits=order.limits
+Entry = tuple[tuple[str, ...], str, dict[str, object]]  # students, sha256, what the intake says
+
+
+def _handed_in(number: int) -> Entry:
+    student = Student(name=f"Student {number:05}", canvas_id=str(100_000 + number))
+    sha256 = f"{number:064x}"
+    entry: dict[str, object] = {
+        "late_flag": False,
+        "partner_names": [],
+        "is_group": False,
+        "anonymous_id": "",
+        "attachment_id": "",
+        "student": [student.name, student.canvas_id, student.login],
+        "file": f"student{number:05}_A2.ipynb",
+        "sha256": sha256,
+    }
+    return (person_key(student),), sha256, entry
+
+
+def _judge_as_the_base(
+    store: Store, base: Mapping[str, ResultRow], entries: Sequence[Entry]
+) -> None:
+    """Let those who are new have what was judged of those whom they resemble."""
+    newest = {sha: kept.id for sha, (kept, *_) in store.evidence().items()}
+    models = [base[key] for (key,), _, _ in entries[:BASE]]
+    judged = store.judged([row.evidence or 0 for row in models])
+    new, verdicts = [], {}
+    for number, ((key,), sha256, entry) in enumerate(entries[BASE:], BASE):
+        model = models[number % BASE]
+        verdicts[newest[sha256]] = judged[model.evidence or 0]
+        name = (f"Student {number:05}", str(100_000 + number), "")
+        record = {**model.record, "file": entry["file"]}
+        new.append(
+            ResultRow(
+                student=key,
+                name=name,
+                sha256=sha256,
+                evidence=newest[sha256],
+                record=record,
+            )
         )
-        student = Student(name=f"Student {number:05}", canvas_id=str(100_000 + number))
-        entry = {
-            "late_flag": False,
-            "partner_names": [],
-            "is_group": False,
-            "anonymous_id": "",
-            "attachment_id": "",
-            "student": [student.name, student.canvas_id, student.login],
-            "file": f"student{number:05}_A2.ipynb",
-            "sha256": sha256,
-        }
-        yield (person_key(student),), sha256, entry
+    store.keep_judged(verdicts)
+    store.finish(
+        new,
+        (),
+        (),
+        {},
+        judged_by=store.judged_by(),
+        outputs=store.outputs(),
+        asked=store.asked(),
+    )
 
 
 # ------------------------------------------------------------------------------- measuring
@@ -271,30 +322,27 @@ class Case:
 
 POINTS = (
     (rf'(id = "{ITEM}"\n.*?\npoints = )10', "11"),
-    (rf'(id = "{ITEM}_shapes"\n.*?\n  points = )2', "3"),
+    (rf'(id = "{ITEM}_remainder"\n.*?\n  points = )2', "3"),
 )
 TOLERANCE = ((r'(id = "adam_one_step"\n.*?\n  tolerance = )1e-3', "2e-3"),)
 TEXT = ((r'(id = "adam_one_step"\n.*?\n  hint = ")In its first', "At its first"),)
 CASES = (
-    Case("everything for the first time"),
-    Case("nothing changed"),
-    Case("one item's points, `--dry-run`", POINTS, ("--dry-run",), check=f"{ITEM}_shapes"),
-    Case("the same, written", check=f"{ITEM}_shapes"),
+    Case("nothing, `--dry-run`", (), ("--dry-run",)),
+    Case("one item's points, `--dry-run`", POINTS, ("--dry-run",), check=f"{ITEM}_remainder"),
     Case("one tolerance, `--dry-run`", TOLERANCE, ("--dry-run",)),
-    Case("the same, written"),
-    Case("one hint's words", TEXT),
 )
+WRITTEN = Case("one item's points, written", POINTS, check=f"{ITEM}_remainder")
 HEAD = "| submissions | what changed | s | ms each | MB at most | students told of |"
 
 
-def rejudged(place: Place, case: Case, count: int) -> str:
+def rejudged(place: Place, case: Case, count: int, passed: Mapping[tuple[int, str], bool]) -> str:
     """Judge again after one change; return a line of the table."""
+    place.prepare()
     case.edit(place.rubric)
-    before = place.results() if case.check else {}
     took = timed(place.grader("rejudge", place.out, "--all", *case.options))
     told = set(re.findall(rf"^(Student \d+) +{ITEM} ", took.said, re.MULTILINE))
     if case.check:
-        concerned = {name for name, row in before.items() if _passed(row, case.check)}
+        concerned = {f"Student {n:05}" for n in range(count) if passed[n % BASE, case.check]}
         expect(concerned == told, f"{len(told)} were told of, {len(concerned)} are concerned")
     students = re.findall(r"^(\d+) students have other points", took.said, re.MULTILINE)
     cells = (
@@ -313,9 +361,14 @@ def expect(fact: object, otherwise: str) -> None:
         sys.exit(otherwise)
 
 
-def _passed(row: Mapping[str, Any], check: str) -> bool:
-    checks = [each for item in row["items"] for each in item["checks"]]
-    return any(each["id"] == check and each["outcome"] == "passed" for each in checks)
+def outcomes(place: Place) -> dict[tuple[int, str], bool]:
+    """Return (number of a student of the base, check) -> whether it was passed."""
+    return {
+        (int(row["student"]["name"].split()[-1]), check["id"]): check["outcome"] == "passed"
+        for row in json.loads((place.out / "results.json").read_bytes())
+        for item in row["items"]
+        for check in item["checks"]
+    }
 
 
 def main() -> None:
@@ -324,19 +377,26 @@ def main() -> None:
     )
     parser.add_argument("--submissions", default="100,1000,10000", help="several with commas")
     parser.add_argument("--evidence", type=Path, help="a folder with the sample's results")
+    parser.add_argument("--without-pages", action="store_true", help="write nothing")
     given = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     print(f"{HEAD}\n|--:|---|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory(prefix="grader-bench-") as name:
-        folder = Path(name)
-        sample: Sample | None = None
+        base = Place(Path(name))
+        base.prepare()
+        sample = graded_sample(base, given.evidence)
+        fill(base, sample, BASE)
+        timed(base.grader("rejudge", base.out))
+        passed = outcomes(base)
         for count in map(int, given.submissions.split(",")):
-            place = Place(folder / str(count))
-            place.prepare()
-            sample = sample or graded_sample(place, given.evidence)
+            place = replace(base, name=str(count))
+            base.prepare()
+            but = shutil.ignore_patterns(FILE)
+            shutil.copytree(base.out, place.out, copy_function=os.link, ignore=but)
+            shutil.copy(base.out / "store" / FILE, place.out / "store" / FILE)
             fill(place, sample, count)
-            for case in CASES:
-                print(rejudged(place, case, count), flush=True)
+            for case in (*CASES, *(() if given.without_pages else (WRITTEN,))):
+                print(rejudged(place, case, count, passed), flush=True)
             shutil.rmtree(place.out)
     print(f"\n{os.cpu_count()} cores here; load over 15 minutes: {os.getloadavg()[2]:.1f}.")
 
