@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -92,6 +93,7 @@ def main() -> None:
       grader grade submissions.zip --out graded      a Canvas download
     """
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    gc.freeze()  # what is imported stays: looking through it again and again costs a large class
 
 
 main.add_command(rejudge)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ class Judge:
         def verdict(rule: CheckRule, probe: str) -> Verdict:
             known = verdicts.get(self.keys.verdicts[rule.id, probe])
             if known is not None:
-                return _verdict(known)
+                return _verdict(*known[:4], seed=tuple(known[4] or ()))
             if judging is None:
                 raise _NotKnownError
             return judging.verdict(rule, probe)
@@ -199,7 +200,8 @@ class Judge:
                 verdicts[key] = before.verdicts[key]
             if key not in verdicts:
                 verdicts[key] = _written(judging.verdict(rule, probe))
-            return _verdict(verdicts[key])
+            known = verdicts[key]
+            return _verdict(*known[:4], seed=tuple(known[4] or ()))
 
         found = results(self.exam.pack.rubric, verdict)
         for item, key in self._names_of(found).items():
@@ -235,7 +237,9 @@ def _written(verdict: Verdict) -> list[Any]:
     return [verdict.outcome, verdict.words, verdict.numbers, verdict.staff_note, where]
 
 
-def _verdict(known: Sequence[Any]) -> Verdict:
-    outcome, words, numbers, note, where = known
-    seed = Seed(Visibility(where[0]), where[1]) if where else None
-    return Verdict(Outcome(outcome), words, numbers, note, seed)
+@lru_cache(maxsize=4096)  # most of a class have the same
+def _verdict(
+    outcome: str, words: str, numbers: str, note: str, *, seed: tuple[str, int] | tuple[()]
+) -> Verdict:
+    decided = Seed(Visibility(seed[0]), seed[1]) if seed else None
+    return Verdict(Outcome(outcome), words, numbers, note, decided)
