@@ -193,7 +193,8 @@ def _grade(order: Order, executor: OpenExecutor, note: str) -> int:
         night = grade_night(order, executor, watcher)
     console.print(night_report(night.grades, night.attention, order.out))
     if not night.first:
-        console.print(changes_report(changed_rows(night)))
+        rest = f"`grader history {order.out} STUDENT` tells any student's"
+        console.print(changes_report(changed_rows(night), rest=rest))
     ran = f"{night.executed} of {len(night.grades)} run, the others' evidence was there already."
     for notice in (note, ran, *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grader.grading.batch import Exam
 from grader.grading.course import Tables
 from grader.grading.history import Story, story
@@ -36,7 +38,7 @@ def class_notebook(text: str) -> str:
 
 @dataclass
 class SayingExecutor:
-    """Answers as the reference does, but for the probes that a notebook's text says it breaks."""
+    """Answers as the reference does, but for probes that a notebook's text breaks or doubles."""
 
     exam: Exam
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # file, probes
@@ -46,14 +48,18 @@ class SayingExecutor:
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         self.asked.append((submission.file, tuple(sorted({call.probe_id for call in calls}))))
         text = submission.path.read_text(encoding="utf-8")
-        replies = {
-            call.key: Reply(ReplyKind.UNDEFINED, detail=call.probe_id)
-            if f"break {call.probe_id}" in text
-            else self.exam.expected.get(call.key, Reply(ReplyKind.VALUE, None))
-            for call in calls
-        }
+        replies = {call.key: self._reply(call, text) for call in calls}
         run = RunRecord(outcome=RunOutcome.COMPLETE, seconds=len(text) + 0.125)
         return Evidence(run=run, replies=replies, executed=text)
+
+    def _reply(self, call: ProbeCall, text: str) -> Reply:
+        if f"break {call.probe_id}" in text:
+            return Reply(ReplyKind.UNDEFINED, detail=call.probe_id)
+        right = self.exam.expected.get(call.key, Reply(ReplyKind.VALUE, None))
+        if f"double {call.probe_id}" in text:
+            assert isinstance(right.value, np.ndarray)
+            return Reply(ReplyKind.VALUE, np.multiply(2, right.value))
+        return right
 
 
 @dataclass
