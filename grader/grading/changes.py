@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from grader.grading.keys import LATE_POLICY, digest
-from grader.model import Grade, Student
+from grader.model import Grade, Outcome, Student
 from grader.rubric import Rubric
 from grader.store import ResultRow
 from grader.text import plain
@@ -57,12 +57,17 @@ def record_of(grade: Grade) -> Record:
         "late": [score.late.days, plain(score.late.penalty), _words(score.late.note)],
         "items": {item.item_id: _points(item.points) for item in score.items},
         "checks": {
-            check.check_id: [str(check.outcome), plain(check.earned), _words(check.message)]
+            check.check_id: _of_check(check.outcome, check.earned, check.message)
             for item in score.items
             for check in item.checks
         },
         "asks": digest(grade.attention)[:12],
     }
+
+
+@lru_cache(maxsize=4096)  # most of a class have the same, and then it is the same list
+def _of_check(outcome: Outcome, earned: Decimal, message: str) -> list[str]:
+    return [str(outcome), plain(earned), _words(message)]
 
 
 @lru_cache(maxsize=4096)  # most of a class read the same

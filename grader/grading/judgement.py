@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from grader.grading.keys import Keys
 from grader.grading.marking import gather_facts
 from grader.grading.processes import in_processes
 from grader.judging import Case as Judging
-from grader.judging import Verdict, results
+from grader.judging import Known, Verdict, results
 from grader.model import (
     CheckResult,
     Evidence,
@@ -77,6 +77,7 @@ class Judge:
     keys: Keys
     store: Store
     jobs: int
+    known: Known = field(default_factory=dict)
 
     def judge(self, seen: Sequence[Seen], *, keep: bool) -> Iterator[Looked]:
         """Yield every case judged, in order.
@@ -161,7 +162,7 @@ class Judge:
                 raise _NotKnownError
             return judging.verdict(rule, probe)
 
-        found = results(self.exam.pack.rubric, verdict)
+        found = results(self.exam.pack.rubric, verdict, self.known)
         if judging is not None:
             return found
         names: dict[str, list[str]] = {}
