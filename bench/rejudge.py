@@ -34,6 +34,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from sqlalchemy import Engine, event
@@ -213,17 +215,15 @@ Entry = tuple[tuple[str, ...], str, dict[str, object]]  # students, sha256, what
 @contextmanager
 def hasty() -> Iterator[None]:
     """Wait for no disk while a store is filled: it need not outlast a power cut."""
-    synced = os.fsync
 
     def unsynced(connection: Any, _: object) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
-    os.fsync = lambda _: None
     event.listen(Engine, "connect", unsynced)
     try:
-        yield
+        with patch("os.fsync"):
+            yield
     finally:
-        os.fsync = synced
         event.remove(Engine, "connect", unsynced)
 
 
