@@ -131,7 +131,17 @@ def diagnosed(
     """Judge answers, those not given being right; return the lost checks, with their names."""
     given = {**RIGHT, **evidence}
     results = judge(RUBRIC, CHECKS, given, RIGHT)
-    names = named(RUBRIC, CHECKS, mistakes, results, replies=given, expected=RIGHT, known=known)
+    names = named(
+        RUBRIC,
+        CHECKS,
+        mistakes,
+        results,
+        replies=given,
+        expected=RIGHT,
+        known=known,
+        looks={},
+        items=items_to_diagnose(RUBRIC, results),
+    )
     said = told(results, names, mistakes)
     return {r.check_id: r for r in said if r.outcome is Outcome.FAILED}
 
