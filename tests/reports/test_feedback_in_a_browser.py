@@ -47,7 +47,7 @@ FORMS: dict[str, tuple[Scheme, Medium, int]] = {  # scheme, medium, width in pix
     "print": ("light", "print", 700),
 }
 STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-MISTAKES = ("Adam without bias correction", "leaky relu", "validation and test exchanged")
+MISTAKES = ("adam_no_bias_correction", "relu_leaky", "partition_validation_and_test_swapped")
 SAID = {  # item -> the sentence that leads, points
     "Optimizers.adam": (
         "Your Adam has no bias correction: mt and vt begin at 0, and nothing makes up for that.",
@@ -113,8 +113,9 @@ def pages(
     """Pages on the disk: of three mistakes; of much wrong, late; of none; a class's."""
     wrong = judged(
         RUN,
-        *changes_of("relu by np.max", "grad_relu in place", "[0] skipped", "trained with SGD"),
-        *changes_of("use returns all layers", "X and T shuffled apart", "weights bound anew"),
+        *changes_of("relu_np_max", "grad_relu_in_place", "adam_weights_rebound"),
+        *changes_of("experiment_no_hidden_skipped", "experiment_trains_with_sgd"),
+        *changes_of("use_returns_layers", "partition_shuffled_apart"),
     )
     hostile = "<script>alert(1)</script>" + "x" * 300
     late = Late(days=1, penalty=Decimal(10), note=hostile)
