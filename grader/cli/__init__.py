@@ -85,4 +85,7 @@ def main() -> None:
       grader check Lastname-A2.ipynb                 one notebook, the public checks
       grader grade submissions.zip --out graded      a Canvas download
     """
+    # A shell that runs this in the background has Ctrl-C ignored; SIGTERM takes the same way.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
