@@ -1,0 +1,10 @@
+"""The self-check that students download: one file, and the assignment's data beside it.
+
+`bundle` makes the zip. The file is the grader's own judging (`parts`), what is asked and answered
+(`holding`), and a loader (`opening.txt`); `selfcheck` is what runs on a student's machine, with
+`plain_rubric` and `older` in place of what is not there.
+"""
+
+from grader.grading.bundling.making import Bundle, bundle, script_text
+
+__all__ = ["Bundle", "bundle", "script_text"]
