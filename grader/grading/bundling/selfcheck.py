@@ -225,7 +225,7 @@ def main(held: Mapping[str, Any], parts: Mapping[str, ModuleType], names: Scope)
         lines = check.report(replies, file, plain_signs=not _can_write("".join(SIGNS.values())))
         _print([*lines, "", *sentence_lines(where)])
     except _CannotCheck as why:
-        _print([str(why)])
+        _print(sentence_lines(str(why)))
         return WRONG_USE
     except KeyboardInterrupt:
         _print(["Stopped; nothing was changed."])
