@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy  # noqa: F401  imported once, for all forks
-import pandas  # noqa: F401  as above
+import numpy as np  # noqa: F401  imported once, for all forks
+import pandas as pd  # noqa: F401  as above
 
 mpl.use("agg")
 

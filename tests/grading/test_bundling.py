@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -15,24 +17,356 @@ import zlib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import numpy as np
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from packaging.requirements import Requirement
 
+from grader.errors import PackError, SubmissionError
 from grader.evidence import decode
 from grader.execution import definitions, notebook
 from grader.grading.batch import Exam
 from grader.grading.bundling import bundle, script_text
 from grader.grading.bundling.parts import OLDEST_PYTHON
-from grader.grading.bundling.selfcheck import SelfCheck, _asked_here
 from grader.inside.harness import Names
 from grader.model import Grade, ProbeKey, Reply, RunOutcome, RunRecord, Student, Visibility
 from grader.packs import Pack, ask, load_pack
-from grader.reports.console import check_report
 from grader.reports.feedback import feedback
 from grader.reports.lines import feedback_lines
 from grader.scoring import score
+
+SINGLES = Path("submissions/notebooks")
+EXPORT = Path("submissions/a2-canvas-export.zip")
+PACKAGES = ("numpy", "pandas", "matplotlib", "ipykernel")  # and what these require
+RUNNER = Path(__file__).with_name("self_checking.py")
+# Other Pythons to try, each with these packages: paths separated as in PATH.
+PYTHONS = os.environ.get("GRADER_SELF_CHECK_PYTHONS", "")
+RULER = "-" * 80
+SECRET = "a secret of the tests"
+
+
+# ------------------------------------------------------------------------------- what is made
+@pytest.fixture(scope="module")
+def pack() -> Pack:
+    return load_pack("a2", [Path("rubrics")])
+
+
+@pytest.fixture(scope="module")
+def script(pack: Pack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADER_HIDDEN_SEED", SECRET)
+        text = script_text(pack, 2)
+    path = tmp_path_factory.mktemp("self-check") / "A2grader.py"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def texts(script: Path) -> dict[str, str]:
+    """All the Python that the script holds, by part or probe, and the script itself."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    lists = [node for node in tree.body if isinstance(node, ast.Assign)]
+    call = lists[0].value
+    assert isinstance(call, ast.Call)
+    parts = dict(ast.literal_eval(call.args[0]))
+    probes = {f"probe {name}": text for name, text in held(script)["sources"].items()}
+    return {"script": script.read_text(encoding="utf-8"), **parts, **probes}
+
+
+def held(script: Path) -> dict[str, Any]:
+    """The data at the script's end."""
+    packed = script.read_text(encoding="utf-8").split("'''")[-2]
+    found: dict[str, Any] = json.loads(zlib.decompress(base64.b85decode("".join(packed.split()))))
+    return found
+
+
+def replies_of(kept: str) -> dict[ProbeKey, Reply]:
+    return dict(decode(base64.b64decode(kept)).replies)
+
+
+# ------------------------------------------------------------------------------- what is in it
+def test_all_of_it_is_python_3_9(texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        ast.parse(text, name, feature_version=OLDEST_PYTHON)
+
+
+def statements(text: str) -> Iterator[str]:
+    """The statements and lambdas of a module in one spelling, but for those that say nothing.
+
+    Names of variables and annotations are part of it; docstrings, imports, signatures, constants
+    and plain names or attributes are not: `return self`, `x = 0`.
+    """
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr)):
+            value = node.value
+        elif isinstance(node, ast.Lambda):
+            value = node.body
+        else:
+            continue
+        if sum(isinstance(part, (ast.Call, ast.BinOp)) for part in ast.walk(value or node)):
+            yield ast.unparse(value or node)
+
+
+def test_no_line_of_the_reference_is_in_it(texts: dict[str, str], pack: Pack) -> None:
+    reference = {
+        line: path.name
+        for path in Path("reference/a2").glob("*.py")
+        for line in statements(path.read_text(encoding="utf-8"))
+    }
+    starter = json.loads(pack.file(pack.rubric.starter).read_text(encoding="utf-8"))
+    given = "\n".join(
+        "".join(cell["source"])
+        for cell in starter["cells"]
+        if cell["cell_type"] == "code" and "%run" not in "".join(cell["source"])
+    )
+    found = {
+        (line, name, reference[line])
+        for name, text in texts.items()
+        for line in statements(text)
+        if line in reference.keys() - set(statements(given))
+    }
+    assert len(reference) > 60
+    assert set() == found
+
+
+def test_nothing_of_how_known_mistakes_are_made_is_in_it(
+    texts: dict[str, str], script: Path, pack: Pack
+) -> None:
+    whole = "\n".join([*texts.values(), json.dumps(held(script))])
+    changes = [c for m in pack.mistakes.values() for way in m.ways for c in way]
+    changes += [c for right in pack.rights.values() for c in right.changes]
+    told = [text for change in changes for text in change if "(" in text or "\n" in text]
+    assert len(told) > 100
+    assert [] == [text for text in told if text in whole and len(text) > 24]
+
+
+def test_questions_and_answers_are_public_ones(script: Path, pack: Pack) -> None:
+    holding = held(script)
+    asked = [(call.probe_id, call.seed.index, call.number) for call in pack.questions(None)]
+    assert asked == [tuple(question) for question in holding["questions"]]
+    answered = {**replies_of(holding["expected"]), **replies_of(holding["known"])}
+    assert {Visibility.PUBLIC} == {seed.visibility for _, seed in answered}
+    assert SECRET not in json.dumps(holding)
+    assert {"title", "perfect", "item"} == set(holding["rubric"])
+
+
+def test_answers_are_data_and_of_the_reference(script: Path, pack: Pack) -> None:
+    expected = replies_of(held(script)["expected"])
+    reply = next(reply for (probe, _), reply in expected.items() if probe == "adam_parabola")
+    assert isinstance(reply.value, dict)
+    assert np.allclose(reply.value["weights"], 5.03900403, atol=5e-9)  # type: ignore[arg-type]  # an array
+    assert {call.key for call in pack.questions(None)} == set(expected)
+
+
+def test_the_same_pack_gives_the_same_zip(tmp_path: Path) -> None:
+    line = load_pack("line", [Path("docs/examples")])
+    first, again = (bundle(line, tmp_path / name, 1).path for name in ("1.zip", "2.zip"))
+    assert first.read_bytes() == again.read_bytes()
+
+
+def test_the_zip_holds_the_script_and_the_data(
+    script: Path, pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = script.read_text(encoding="utf-8")
+    monkeypatch.setattr("grader.grading.bundling.making.script_text", lambda *_: text)
+    made = bundle(pack, tmp_path / "A2grader.zip", 1)
+    with zipfile.ZipFile(made.path) as archive:
+        assert ["A2grader.py", "auto-mpg.data", "auto-mpg.data-original"] == archive.namelist()
+        assert text == archive.read("A2grader.py").decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("import numpy as np", "import numpy as np\nimport scipy", "imports scipy"),
+        ("import numpy as np", "match 1:\n    case _:\n        import numpy as np", "Python 3.9"),
+    ],
+)
+def test_a_pack_that_needs_more_than_students_have_is_refused(
+    old: str, new: str, words: str, tmp_path: Path
+) -> None:
+    shutil.copytree("docs/examples/line", tmp_path / "line")
+    line = load_pack("line", [tmp_path])
+    checks = tmp_path / "line" / "checks.py"
+    checks.write_text(checks.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(PackError, match=words):
+        bundle(line, tmp_path / "out.zip", 1)
+    assert not (tmp_path / "out.zip").exists()
+
+
+# ------------------------------------------------------------------------------- what it says
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python of its own that finds numpy, pandas, matplotlib, ipykernel, and no more."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, symlinks=True)
+    site = next(folder.glob("lib/python*/site-packages"))
+    for distribution in required(PACKAGES):
+        for top in {file.parts[0] for file in distribution.files or () if ".." not in file.parts}:
+            place = site / top
+            if not place.exists():
+                place.symlink_to(Path(str(distribution.locate_file(top))).resolve())
+    return str(folder / "bin" / "python")
+
+
+def required(names: tuple[str, ...]) -> list[metadata.Distribution]:
+    """These distributions and all that they require here."""
+    found: dict[str, metadata.Distribution] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name in found:
+            continue
+        found[name] = metadata.distribution(name)
+        requirements = [Requirement(text) for text in found[name].requires or ()]
+        waiting += [
+            each.name
+            for each in requirements
+            if each.marker is None or each.marker.evaluate({"extra": ""})
+        ]
+    return list(found.values())
+
+
+def clean() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def run_bare(python: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**clean(), "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, tuple[str, ...]]:
+    """Every notebook of submissions/ that can be read, those with the same code once."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    found: dict[tuple[str, ...], Path] = {}
+    contents = {path.name: path.read_text("utf-8") for path in sorted(SINGLES.glob("*.ipynb"))}
+    with zipfile.ZipFile(EXPORT) as archive:
+        contents |= {name: archive.read(name).decode() for name in archive.namelist()}
+    for i, text in enumerate(contents.values()):
+        try:
+            cells = notebook.parse(text).cells
+        except SubmissionError:
+            continue
+        code = tuple(cell.source for cell in cells if cell.cell_type == "code")
+        if code not in found:
+            found[code] = folder / f"{i}.ipynb"
+            found[code].write_text(text, encoding="utf-8")
+    return {path: code for code, path in found.items()}
+
+
+@pytest.fixture(scope="module")
+def by_the_grader(pack: Pack, handed_in: dict[Path, tuple[str, ...]]) -> dict[Path, str]:
+    """What `grader check` says of the items where a notebook's definitions are what is left."""
+    exam = Exam.of(pack, None)
+    exam.known.work_out(2)
+    return {path: _said(exam, code) for path, code in handed_in.items()}
+
+
+def _said(exam: Exam, code: tuple[str, ...]) -> str:
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for source in definitions.definitions(code):
+            with contextlib.suppress(Exception):
+                exec(source, scope)  # noqa: S102  of the made-up students' notebooks
+    limits = exam.pack.rubric.limits.limits()
+    replies = {call.key: ask(call, Names(scope), limits) for call in exam.pack.questions(None)}
+    results = exam.results(replies)
+    grade = Grade(
+        student=Student(name=""),
+        file="",
+        sha256="",
+        run=RunRecord(outcome=RunOutcome.COMPLETE),
+        score=score(exam.pack.rubric, results, {}),
+    )
+    exhibits = exam.exhibition.of(results, replies)
+    said = feedback(grade, exam.pack.rubric, exhibits)
+    return "\n".join(feedback_lines(said)).strip()
+
+
+@pytest.mark.kernel
+def test_it_says_what_the_grader_says(
+    script: Path, bare_python: str, by_the_grader: dict[Path, str], tmp_path: Path
+) -> None:
+    """Points and words, of every notebook of submissions/; and where nothing can be forked."""
+    assert run_bare(bare_python, "-c", "import grader").returncode
+    wrong = [path for path, text in by_the_grader.items() if "What cost" in text]
+    for python in (bare_python, *filter(None, PYTHONS.split(os.pathsep))):
+        for way, notebooks in (("fork", list(by_the_grader)), ("here", wrong[::4])):
+            out = tmp_path / "said.json"
+            run = run_bare(python, "-W", "error", RUNNER, script, out, way, *notebooks)
+            assert ("", "") == (run.stdout, run.stderr)
+            said = json.loads(out.read_text(encoding="utf-8"))
+            items = {path: said[str(path)].split(RULER)[0].strip() for path in notebooks}
+            assert {path: by_the_grader[path] for path in notebooks} == items
+
+
+@pytest.mark.kernel
+def test_in_the_last_cell_it_checks_the_names_and_leaves_them_alone(
+    script: Path, bare_python: str, by_the_grader: dict[Path, str], handed_in: dict[Path, Any]
+) -> None:
+    """In a real kernel, where a fork has threads beside it; with names that a script may have."""
+    path = next(p for p, text in by_the_grader.items() if "relu: Your `relu` writes" in text)
+    definitions_only = "\n".join(definitions.definitions(handed_in[path]))
+    names = "g, X, test, script, parts, names, sys, json = 'gXtspnsj'; before = dict(globals())"
+    same = "[n for n in before if before[n] is not globals().get(n)], set(globals()) - set(before)"
+    manager = KernelManager(transport="ipc" if os.name == "posix" else "tcp")
+    manager.kernel_cmd = [bare_python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]  # type: ignore[attr-defined]  # see kernels
+    manager.start_kernel(cwd=str(script.parent), env=clean())
+    client = manager.blocking_client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=120)
+        assert "" == printed_by(client, f"{definitions_only}\n{names}")
+        said = printed_by(client, "%run -i A2grader.py")
+        left = printed_by(client, f"print({same})")
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert by_the_grader[path] == said.split(RULER)[0].strip()
+    assert (
+        "Execution grade                                                         68 of 70" in said
+    )
+    assert "different but similar" in " ".join(said.split())
+    assert "([], {'before', '__file__'})" == left.strip() or "([], set())" == left.strip()
+
+
+def printed_by(client: BlockingKernelClient, code: str) -> str:
+    """Run code; return what it prints, with its error if it raises."""
+    said: list[str] = []
+
+    def take(message: dict[str, Any]) -> None:
+        content = message["content"]
+        said.extend(content.get("traceback", ()))
+        said.append(content.get("text", ""))
+
+    client.execute_interactive(code, output_hook=take, timeout=300)
+    return "".join(said)
+
+
+def test_beside_no_notebook_or_a_broken_one_it_says_so(script: Path, tmp_path: Path) -> None:
+    (tmp_path / "A2grader.py").write_bytes(script.read_bytes())
+
+    def say(*arguments: str) -> tuple[int, str]:
+        run = run_bare(sys.executable, tmp_path / "A2grader.py", *arguments)
+        assert "" == run.stderr
+        return run.returncode, " ".join(run.stdout.split())
+
+    nothing, broken = say(), (2, "Lee-A2.ipynb is not a Jupyter notebook, or it is damaged: ")
+    assert (2, "There is no notebook beside A2grader.py. ") == (nothing[0], nothing[1][:41])
+    (tmp_path / "Lee-A2.ipynb").write_text("{", encoding="utf-8")
+    assert broken == (say()[0], say()[1][: len(broken[1])])
+    assert (2, "There is no file Ng-A2.ipynb.") == say("Ng-A2.ipynb")
+    (tmp_path / "old-A2.ipynb").write_text('{"worksheets": []}', encoding="utf-8")
+    several = "There is more than one notebook here: Lee-A2.ipynb, old-A2.ipynb. Name one:"
+    assert several in say()[1]
+    assert "old format" in say(str(tmp_path / "old-A2.ipynb"))[1]

@@ -70,4 +70,4 @@ def test_words_that_take_several_lines_hang_below_their_beginning() -> None:
         f"  ✓ {'a ' * 34}a 2 of 2",
         f"    {'a ' * 4}a",
     ] == row("a " * 40, "2 of 2", sign="✓", indent=2)
-    assert ["- a", "  b"] == [line[:3] for line in sentence_lines("- a " + "x" * 76 + " b")]
+    assert ["- a", "  b"] == [line[:3] for line in sentence_lines("- a " + "x" * 74 + " b")]
