@@ -16,6 +16,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np  # noqa: F401  imported once, for all forks
 import pandas as pd  # noqa: F401  as above
+from IPython.core import inputtransformer2  # noqa: F401  as above
 
 mpl.use("agg")
 

@@ -48,7 +48,7 @@ def bundle(pack: Pack, output: Path | None, jobs: int) -> Bundle:
     script = script_name(pack)
     path = output or Path(script).with_suffix(".zip")
     files = {name: pack.file(source).read_bytes() for name, source in pack.rubric.files.items()}
-    write_whole(path, zipped({script: script_text(pack, jobs).encode(), **files}))
+    write_whole(path, zipped({script: script_text(Exam.of(pack, None), jobs).encode(), **files}))
     return Bundle(path=path, script=script, files=tuple(files))
 
 
@@ -63,10 +63,10 @@ def script_name(pack: Pack) -> str:
     return script
 
 
-def script_text(pack: Pack, jobs: int) -> str:
-    """Return the text of the self-check."""
-    script = script_name(pack)
-    holding = held(Exam.of(pack, None), script, jobs)
+def script_text(exam: Exam, jobs: int) -> str:
+    """Return the text of the self-check that asks the public questions of `exam`."""
+    pack, script = exam.pack, script_name(exam.pack)
+    holding = held(exam, script, jobs)
     opening = OPENING.read_text(encoding="utf-8").format(script=script, title=pack.rubric.title)
     packed = base64.b85encode(zlib.compress(json.dumps(holding).encode(), 9)).decode()
     pieces = [
