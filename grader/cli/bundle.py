@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from grader.cli.options import PACK_VARIABLE, cores
+from grader.cli.options import FILE, PACK_VARIABLE, cores
+from grader.grading.bundling import autograder
 from grader.grading.bundling import bundle as make_bundle
 from grader.packs import bundled, load_pack
 
@@ -26,7 +27,22 @@ from grader.packs import bundled, load_pack
     envvar=PACK_VARIABLE,
     help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
 )
-def bundle(assignment: str, output: Path | None, pack_dir: tuple[Path, ...]) -> None:
+@click.option("--gradescope", is_flag=True, help="Make an autograder zip for Gradescope instead.")
+@click.option("--wheel", type=FILE, help="With --gradescope: the grader as `pip wheel` makes it.")
+@click.option(
+    "--hidden-seed-file",
+    type=FILE,
+    help="With --gradescope: the course's secret, put into the zip.",
+)
+def bundle(
+    assignment: str,
+    *,
+    output: Path | None,
+    pack_dir: tuple[Path, ...],
+    gradescope: bool,
+    wheel: Path | None,
+    hidden_seed_file: Path | None,
+) -> None:
     """Make the self-check of ASSIGNMENT that students download.
 
     A zip with one script and the assignment's data. The script needs Python 3.9, NumPy and pandas
@@ -36,7 +52,17 @@ def bundle(assignment: str, output: Path | None, pack_dir: tuple[Path, ...]) -> 
     Examples:
       grader bundle a2 -o A2grader.zip
       grader bundle line --pack-dir docs/examples
+      grader bundle a2 --gradescope --wheel dist/grader-0.1.0-py3-none-any.whl -o autograder.zip
     """
-    made = make_bundle(load_pack(assignment, [*pack_dir, bundled("rubrics")]), output, cores())
+    pack = load_pack(assignment, [*pack_dir, bundled("rubrics")])
+    if gradescope:
+        if wheel is None:
+            raise click.UsageError("--gradescope needs --wheel: `pip wheel --no-deps -w dist .`")
+        path = output or Path("autograder.zip")
+        click.echo(f"{path}: {', '.join(autograder(pack, path, wheel, hidden_seed_file))}.")
+        return
+    if wheel or hidden_seed_file:
+        raise click.UsageError("--wheel and --hidden-seed-file are for --gradescope.")
+    made = make_bundle(pack, output, cores())
     click.echo(f"{made.path}: {', '.join([made.script, *made.files])}.")
     click.echo(f"In the last cell of a notebook: %run -i {made.script}")
