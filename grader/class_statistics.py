@@ -131,8 +131,8 @@ class CheckStatistics:
 
     @property
     def points_lost(self) -> float:
-        """Points that it cost all notebooks together."""
-        return self.lost * self.possible
+        """Points that it cost all notebooks together; extra credit is nobody's loss."""
+        return 0.0 if self.section is Section.EXTRA_CREDIT else self.lost * self.possible
 
     @property
     def share_lost(self) -> float:
@@ -163,6 +163,11 @@ class ClassStatistics:
     runs: Mapping[RunOutcome, int]
     late_days: Mapping[int, int]  # days -> students, in order; only where the days are known
     days_unknown: int
+
+    @property
+    def separates(self) -> bool:
+        """Whether of any check it can be said how it separates."""
+        return any(check.separation for check in self.checks)
 
     @property
     def most_lost(self) -> tuple[CheckStatistics, ...]:

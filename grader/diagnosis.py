@@ -15,8 +15,8 @@ the same replies get the same names at any later time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -38,6 +38,8 @@ from grader.rubric import CheckRule, Item, Rubric
 
 Replies: TypeAlias = Mapping[ProbeKey, Reply]
 Path: TypeAlias = tuple[str, ...]
+Way: TypeAlias = tuple[str, int]  # a mistake, and which of its ways
+Looks: TypeAlias = "dict[tuple[Way, str, ProbeKey], _Look | None]"  # by way, check and question
 SAID = frozenset({ReplyKind.RAISED, ReplyKind.UNUSABLE, ReplyKind.UNDEFINED})
 PLACE = " (in `"  # where an exception came from, which differs from one notebook to the next
 FIXED = Seed(Visibility.PUBLIC, 0)  # the one that a check which does not vary is asked with
@@ -58,6 +60,8 @@ def named(
     replies: Replies,
     expected: Replies,
     known: Mapping[str, Sequence[Replies]],
+    looks: Looks,
+    items: Collection[str],
 ) -> dict[str, list[str]]:
     """Return check id -> the ids of the mistakes that it may have been lost to.
 
@@ -66,13 +70,18 @@ def named(
         replies, expected: what the student's code and the reference answered.
         known: mistake -> what each way of making it answers to the questions of its item. Those
             that are not there are not looked for.
+        looks: what checks made of `known` so far; it is added to. It belongs to these checks,
+            this reference and these mistakes: whoever has another of them begins a new one.
+        items: the ids of the items to look at.
     """
     lost = _lost(results)
     names: dict[str, list[str]] = {}
     for item in rubric.item:
-        case = _Case(item, checks, replies, expected, lost)
+        if item.id not in items:
+            continue
+        case = _Case(item, checks, replies, expected, lost, looks)
         fitting = {
-            name: max((case.explained(way) for way in known[name]), key=len)
+            name: max((case.explained((name, n), w) for n, w in enumerate(known[name])), key=len)
             for name, each in mistakes.items()
             if each.item == item.id and name in known
         }
@@ -80,6 +89,25 @@ def named(
             for check_id in fitting[name]:
                 names.setdefault(check_id, []).append(name)
     return names
+
+
+def look_over(
+    rubric: Rubric,
+    checks: Mapping[str, Check],
+    mistakes: Mapping[str, Mistake],
+    *,
+    expected: Replies,
+    known: Mapping[str, Sequence[Replies]],
+    looks: Looks,
+) -> None:
+    """Add to `looks` all that checks make of what is `known`, before many are compared with it."""
+    for item in rubric.item:
+        case = _Case(item, checks, {}, expected, {rule.id for rule in item.check}, looks)
+        for name, each in mistakes.items():
+            for number, way in enumerate(known.get(name, ()) if each.item == item.id else ()):
+                for rule in item.check:
+                    for probe in rule.probes:
+                        case.compared(rule, probe, (name, number), way)
 
 
 def told(
@@ -127,32 +155,50 @@ class _Case:
     replies: Replies
     expected: Replies
     lost: set[str]
+    looks: Looks
+    mine: dict[tuple[str, ProbeKey], _Look | None] = field(default_factory=dict)
 
-    def explained(self, known: Replies) -> frozenset[str]:
+    def explained(self, way: Way, known: Replies) -> frozenset[str]:
         """Return the checks that a mistake costs; none where it does not show in all of them.
 
         Further checks may be lost to something else.
         """
         costs = set[str]()
         for rule in self.item.check:
-            comparisons = self._compared(rule, rule.probe, known)
+            comparisons = self.compared(rule, rule.probe, way, known)
             if all(c.costs_nothing for c in comparisons):
                 continue
             shows = _shows(comparisons)
             if not shows and rule.if_lost:  # it may be hidden behind the part that is wrong too
-                shows = _shows(self._compared(rule, rule.if_lost.probe, known))
+                shows = _shows(self.compared(rule, rule.if_lost.probe, way, known))
             if not shows or rule.id not in self.lost:
                 return frozenset()
             costs.add(rule.id)
         return frozenset(costs)
 
-    def _compared(self, rule: CheckRule, probe: str, known: Replies) -> list[_Comparison]:
-        judge = self.checks[rule.check].judge
+    def compared(self, rule: CheckRule, probe: str, way: Way, known: Replies) -> list[_Comparison]:
         return [
-            _Comparison.of(rule, judge, self.replies.get(key), known.get(key), self.expected[key])
+            self._comparison(rule, key, way, known.get(key))
             for key in self.expected
             if key[0] == probe and (rule.varies or key[1] == FIXED)
         ]
+
+    def _comparison(
+        self, rule: CheckRule, key: ProbeKey, way: Way, known: Reply | None
+    ) -> _Comparison:
+        """Look at each answer once: all mistakes meet the same student, all students the same."""
+        judge, right = self.checks[rule.check].judge, self.expected[key]
+        if (way, rule.id, key) not in self.looks:
+            self.looks[way, rule.id, key] = _look(rule, judge, known, right)
+        theirs = self.replies.get(key)
+        if (rule.id, key) not in self.mine:
+            self.mine[rule.id, key] = _look(rule, judge, theirs, right)
+        return _Comparison.of(
+            self.mine[rule.id, key],
+            self.looks[way, rule.id, key],
+            rule.tolerance,
+            lambda: _stands_in(rule, judge, theirs, known),
+        )
 
 
 def _shows(comparisons: Sequence[_Comparison]) -> bool:
@@ -170,19 +216,22 @@ class _Comparison:
 
     @classmethod
     def of(
-        cls, rule: CheckRule, judge: Judge, theirs: Reply | None, known: Reply | None, right: Reply
+        cls,
+        mine: _Look | None,
+        wrong: _Look | None,
+        tolerance: float,
+        stands_in: Callable[[], bool],
     ) -> _Comparison:
-        wrong = _look(rule, judge, known, right)
+        """Compare; `stands_in` says whether the one answer is right where the other one is."""
         if wrong is None:
             return cls(costs_nothing=False)  # nobody knows what it costs
-        mine = _look(rule, judge, theirs, right)
         if wrong.passed or mine is None or mine.passed:
             both = wrong.passed and mine is not None and mine.passed
             return cls(costs_nothing=wrong.passed, both_pass=both)
         same = wrong.saw.keys() == mine.saw.keys() and all(
-            alike(mine.saw[path], wrong.saw[path], rule.tolerance) for path in wrong.saw
+            alike(mine.saw[path], wrong.saw[path], tolerance) for path in wrong.saw
         )
-        return cls(costs_nothing=False, same=same or _stands_in(rule, judge, theirs, known))
+        return cls(costs_nothing=False, same=same or stands_in())
 
 
 # ------------------------------------------------------------------------------- one answer

@@ -29,6 +29,7 @@ class Verdict:
     seed: Seed | None = None  # the one that decided; None: nothing was asked
 
 
+Known: TypeAlias = "dict[tuple[str, Verdict], CheckResult]"
 Verdicts: TypeAlias = Callable[[CheckRule, str], Verdict]  # of a check, by what a probe answered
 
 
@@ -48,9 +49,23 @@ def judge(
     return results(rubric, Case(checks, replies, expected).verdict)
 
 
-def results(rubric: Rubric, verdict: Verdicts) -> tuple[CheckResult, ...]:
-    """Give every check of the rubric its points and its words, by verdicts of now or earlier."""
-    first = {rule.id: _result(rule, verdict(rule, rule.probe)) for rule in rubric.checks}
+def results(
+    rubric: Rubric, verdict: Verdicts, known: Known | None = None
+) -> tuple[CheckResult, ...]:
+    """Give every check of the rubric its points and its words, by verdicts of now or earlier.
+
+    Args:
+        known: what came of a check and a verdict before, by the same rubric; it is added to. In a
+            large class most results are equal, and then they are the same object.
+    """
+    known = {} if known is None else known
+    first: dict[str, CheckResult] = {}
+    for rule in rubric.checks:
+        of = verdict(rule, rule.probe)
+        key = (rule.id, of)
+        if key not in known:
+            known[key] = _result(rule, of)
+        first[rule.id] = known[key]
     lost = {
         item.id
         for item in rubric.item

@@ -113,7 +113,7 @@ class Pack:
             path = self._changed(changes, Path(folder))
             with _reference(path) as scopes:
                 status, joined = harness.in_fork(
-                    lambda: b"".join(_framed(path, call) for call in calls),
+                    lambda: _answers_of_copies(path, calls),
                     seconds=PATIENCE * limits.probe_seconds,
                     limit=REFERENCE_ANSWER_BYTES,
                 )
@@ -159,6 +159,13 @@ def _answer_of_copy(path: Path, call: ProbeCall) -> bytes:
     """Put one question to a fresh copy of the reference at `path`, here."""
     with _reference(path) as scopes:
         return harness.answer(call.source, call.probe_id, call.number, harness.Names(*scopes))
+
+
+def _answers_of_copies(path: Path, calls: Sequence[ProbeCall]) -> bytes:
+    """Put each question to a fresh copy of what is at `path`; for a fork of this process."""
+    # A copy is compiled once, however Python was started: the folder goes away with the variation.
+    sys.dont_write_bytecode = False
+    return b"".join(_framed(path, call) for call in calls)
 
 
 def _framed(path: Path, call: ProbeCall) -> bytes:

@@ -15,9 +15,10 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from pydantic import BaseModel
 
-from grader.answers import decode
+from bench import scale
 from grader.canvas import (
     ByStudent,
     read_extensions,
@@ -29,17 +30,18 @@ from grader.canvas import (
 from grader.checks import Answer
 from grader.cli import main
 from grader.facts import Work, find_facts, read_cells, surveyed
+from grader.grading.batch import Exam
 from grader.inside import harness
-from grader.judging import judge
 from grader.lateness import LatePolicy
-from grader.model import CheckResult, Outcome, Reply, ReplyKind
-from grader.packs import Pack, load_pack
+from grader.model import CheckResult, Outcome
+from grader.packs import Pack, ask, load_pack
 from grader.reports.results import Result
 from grader.rubric import Rubric
 
 DOCS = Path("docs")
 PAGES = sorted([*DOCS.glob("*.md"), Path("README.md"), Path("CONTRIBUTING.md")])
 EXAMPLE = DOCS / "examples" / "line"
+GUIDE = DOCS / "writing-an-assignment.md"
 HANDED_IN = DOCS / "examples" / "handed-in"
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -114,6 +116,13 @@ def test_every_command_and_option_is_documented() -> None:
         assert name in said
         options = [p.opts[-1] for p in command.params if isinstance(p, click.Option)]
         assert [] == [option for option in options if option not in said]
+
+
+def test_the_readme_counts_the_catalogue_of_a2() -> None:
+    a2 = load_pack("a2", [Path("rubrics")])
+    said = " ".join(text_of(Path("README.md")).split())
+    assert f"A2 knows {len(a2.mistakes)} mistakes" in said
+    assert f"{len(a2.rights)} right solutions in unusual styles" in said
 
 
 # ------------------------------------------------------------------------------- links
@@ -215,7 +224,7 @@ def test_every_key_of_the_results_is_explained() -> None:
 
 
 def test_every_key_of_a_rubric_is_explained() -> None:
-    said = set(re.findall(r"\w+", text_of(DOCS / "writing-an-assignment.md")))
+    said = set(re.findall(r"\w+", text_of(GUIDE)))
     assert set() == set(keys(Rubric)) - said
 
 
@@ -233,18 +242,10 @@ def code(notebook: str) -> str:
 
 def judged(pack: Pack, source: str, secret: bytes) -> tuple[CheckResult, ...]:
     """Judge a notebook's code by all questions, each in a fork, without a kernel."""
-    calls = pack.questions(secret)
     scope: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(source, "<notebook>", "exec"), scope)  # noqa: S102  the docs' own text
-    replies = {}
-    for call in calls:
-        asked = {"source": call.source, "probe_id": call.probe_id, "number": call.number}
-        status, payload = harness.ask_in_fork(
-            asked, harness.Names(scope), seconds=10, limit=1 << 20
-        )
-        reply = decode(payload, limit=1 << 20)
-        replies[call.key] = reply if status == "done" else Reply(ReplyKind(status))
-    return judge(pack.rubric, pack.checks, replies, pack.expected(calls))
+    exam, limits = Exam.of(pack, secret), pack.rubric.limits.limits()
+    return exam.results({c.key: ask(c, harness.Names(scope), limits) for c in exam.calls})
 
 
 def lost(results: tuple[CheckResult, ...]) -> set[str]:
@@ -276,14 +277,20 @@ def test_the_examples_wrong_notebook_loses_where_it_is_wrong(pack: Pack) -> None
     said = {result.check_id: result.message for result in results}
     assert "Tested with a right version of `predict`" in said["rmse_values"]
     assert "Your function changes `x`" in said["fit_untouched"]
+    assert {"predict_values": "weights_exchanged", "fit_untouched": "x_centred_in_place"} == {
+        result.check_id: result.mistake for result in results if result.mistake
+    }
     assert 4 == sum(result.possible - result.earned for result in results)
 
 
-def test_the_examples_check_names_the_mistake_of_the_missing_root(pack: Pack) -> None:
-    wrong = code("Ng-A0.ipynb").replace(" ** 0.5", "")
-    results = judged(pack, wrong, b"a secret of the tests")
-    assert {"rmse_values"} == lost(results)
-    assert "take its root" in next(r.message for r in results if r.check_id == "rmse_values")
+def test_the_examples_mistakes_are_caught_as_the_page_shows() -> None:
+    """By `grader pack test`, word for word but for the space between columns."""
+    (shown,) = (block for block in blocks(GUIDE, "text") if block.startswith("Mistake "))
+    tried = CliRunner().invoke(
+        main, ["pack", "test", "line", "--pack-dir", str(EXAMPLE.parent), "--jobs", "1"]
+    )
+    assert shown.split() == tried.output.split()
+    assert 0 == tried.exit_code
 
 
 def test_the_examples_fact_counts_the_students_own_words(pack: Pack) -> None:
@@ -297,7 +304,7 @@ def test_the_examples_fact_counts_the_students_own_words(pack: Pack) -> None:
 @pytest.mark.parametrize("language", ["python", "toml"])
 def test_what_the_page_shows_stands_in_the_examples_files(language: str) -> None:
     files = [text_of(file) for file in sorted(EXAMPLE.iterdir()) if file.suffix in {".py", ".toml"}]
-    shown = blocks(DOCS / "writing-an-assignment.md", language)
+    shown = blocks(GUIDE, language)
     assert shown
     assert [] == [block for block in shown if not any(block.strip("\n") in text for text in files)]
 
@@ -307,3 +314,21 @@ def test_the_example_speaks_only_the_authors_vocabulary() -> None:
         modules = set(re.findall(r"^from grader\.(\w+)", text_of(file), re.MULTILINE))
         assert modules <= {"probes", "checks", "facts", "mistakes", "pictures"}
         assert file.name != "reference.py" or not modules
+
+
+# ------------------------------------------------------------------------------- scale
+def test_what_a_class_needs_is_what_the_script_prints() -> None:
+    costs = scale.Costs()
+    for lines in (scale.table(costs), scale.figures(costs)):
+        assert "\n".join(lines) in text_of(DOCS / "scale.md")
+
+
+def test_what_a_class_needs_is_right_by_hand() -> None:
+    """200 hours of cores and 10 of judging, in a night of 5."""
+    costs = scale.Costs(all=2, here=1, disk=1024, busy=0.5, cores=4, night=5, price=0.1)
+    found = scale.need(36_000, 9, costs)
+    assert (200, 10, 2) == (found.core_hours, found.machines, found.graders)
+    assert (5, 36_000 / 1024) == (found.hours, found.disk)
+    assert pytest.approx(found.money) == 21
+    one = scale.need(1, 0, costs)
+    assert (1, 1) == (one.machines, one.graders)

@@ -34,9 +34,13 @@ class ByStudent(Generic[T]):
     about: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # those about one student
 
     def of(self, student: Student) -> T | None:
+        if not self.values:  # as of a table that nobody gave, for each of a large class
+            return None
         return next((self.values[key] for key in self._keys(student) if key in self.values), None)
 
     def problems_of(self, student: Student) -> tuple[str, ...]:
+        if not self.about:
+            return ()
         return next((self.about[key] for key in self._keys(student) if key in self.about), ())
 
     def _keys(self, student: Student) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -93,6 +94,7 @@ def main() -> None:
       grader grade submissions.zip --out graded      a Canvas download
     """
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    gc.freeze()  # what is imported stays: looking through it again and again costs a large class
 
 
 main.add_command(rejudge)
@@ -193,7 +195,8 @@ def _grade(order: Order, executor: OpenExecutor, note: str) -> int:
         night = grade_night(order, executor, watcher)
     console.print(night_report(night.grades, night.attention, order.out))
     if not night.first:
-        console.print(changes_report(changed_rows(night)))
+        rest = f"`grader history {order.out} STUDENT` tells any student's"
+        console.print(changes_report(changed_rows(night), rest=rest))
     ran = f"{night.executed} of {len(night.grades)} run, the others' evidence was there already."
     for notice in (note, ran, *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")

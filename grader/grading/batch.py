@@ -7,11 +7,12 @@ run, so that no more than a few notebooks are in memory at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from grader.diagnosis import items_to_diagnose, named, told
+from grader.diagnosis import items_to_diagnose, look_over, named, told
 from grader.errors import ClusterError, KernelError
 from grader.exhibits import Exhibition
 from grader.grading.known import KnownMistakes
@@ -96,12 +97,16 @@ class Exam:
     def results(self, replies: Mapping[ProbeKey, Reply]) -> tuple[CheckResult, ...]:
         """Judge replies, and name the mistakes in them."""
         judged = judge(self.pack.rubric, self.pack.checks, replies, self.expected)
-        return told(judged, self.names(judged, replies), self.pack.mistakes)
+        items = items_to_diagnose(self.pack.rubric, judged)
+        return told(judged, self.names(judged, replies, items), self.pack.mistakes)
 
     def names(
-        self, judged: Sequence[CheckResult], replies: Mapping[ProbeKey, Reply]
+        self,
+        judged: Sequence[CheckResult],
+        replies: Mapping[ProbeKey, Reply],
+        items: Collection[str],
     ) -> dict[str, list[str]]:
-        """Return check id -> the mistakes that it may have been lost to."""
+        """Return check id -> the mistakes that it may have been lost to, for checks of `items`."""
         return named(
             self.pack.rubric,
             self.pack.checks,
@@ -109,7 +114,20 @@ class Exam:
             judged,
             replies=replies,
             expected=self.expected,
-            known=self.known.of(items_to_diagnose(self.pack.rubric, judged)),
+            known=self.known.of(items),
+            looks=self.known.looks,
+            items=items,
+        )
+
+    def look_over_mistakes(self) -> None:
+        """Judge the known mistakes' answers once, before a class is compared with them."""
+        look_over(
+            self.pack.rubric,
+            self.pack.checks,
+            self.pack.mistakes,
+            expected=self.expected,
+            known=self.known.found,
+            looks=self.known.looks,
         )
 
     @property
@@ -159,20 +177,29 @@ async def run_all(
     jobs: int,
     done: Callable[[Ran], None],
 ) -> None:
-    """Run every submission and put its questions, `jobs` at a time; `done` gets each at once.
+    """Run every submission and put its questions, `jobs` at a time; `done` gets each, one by one.
 
-    Cancelled, it cancels what is under way and waits until that is cleaned up.
+    `done` is called in a thread, and may wait for a disk: the next notebooks run meanwhile, but no
+    worker is more than one ahead. Cancelled, this cancels what is under way, and waits until that
+    is cleaned up and what was done is taken.
     """
     waiting: Iterator[tuple[Submission, Sequence[ProbeCall]]] = iter(tasks)
+    taken: dict[int, asyncio.Future[None]] = {}  # worker -> its last result, being taken
 
-    async def work() -> None:
+    async def work(worker: int) -> None:
         for submission, calls in waiting:  # one iterator for all workers: each takes the next
-            done(await run(submission, calls, executor))
+            ran = await run(submission, calls, executor)
+            if worker in taken:
+                await asyncio.shield(taken[worker])
+            taken[worker] = asyncio.get_running_loop().run_in_executor(taker, done, ran)
+        if worker in taken:
+            await asyncio.shield(taken[worker])
 
-    workers = [asyncio.create_task(work()) for _ in range(jobs)]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    with ThreadPoolExecutor(1, "taker") as taker:
+        workers = [asyncio.create_task(work(number)) for number in range(jobs)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, *taken.values(), return_exceptions=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from grader.grading.keys import LATE_POLICY, digest
-from grader.model import Grade, Student
+from grader.model import Grade, Outcome, Student
 from grader.rubric import Rubric
 from grader.store import ResultRow
 from grader.text import plain
@@ -53,15 +54,25 @@ def record_of(grade: Grade) -> Record:
         "file": grade.file,
         "final": _points(score.final),
         "state": str(score.state),
-        "late": [score.late.days, plain(score.late.penalty), digest(score.late.note)[:12]],
+        "late": [score.late.days, plain(score.late.penalty), _words(score.late.note)],
         "items": {item.item_id: _points(item.points) for item in score.items},
         "checks": {
-            check.check_id: [str(check.outcome), plain(check.earned), digest(check.message)[:12]]
+            check.check_id: _of_check(check.outcome, check.earned, check.message)
             for item in score.items
             for check in item.checks
         },
         "asks": digest(grade.attention)[:12],
     }
+
+
+@lru_cache(maxsize=4096)  # most of a class have the same, and then it is the same list
+def _of_check(outcome: Outcome, earned: Decimal, message: str) -> list[str]:
+    return [str(outcome), plain(earned), _words(message)]
+
+
+@lru_cache(maxsize=4096)  # most of a class read the same
+def _words(text: str) -> str:
+    return digest(text)[:12]
 
 
 def _points(points: Decimal | None) -> str | None:
@@ -84,9 +95,10 @@ class Comparison:
         """Yield what is different for one student, item by item, then the final grade."""
         was, now = old.record, new.record
         checks = {item.id: [rule.id for rule in item.check] for item in self.rubric.item}
+        earlier, later = was["checks"], now["checks"]
         for item in [*now["items"], *(i for i in was["items"] if i not in now["items"])]:
             points = [_shown(record["items"].get(item)) for record in (was, now)]
-            differ = [c for c in checks.get(item, ()) if _check(was, c) != _check(now, c)]
+            differ = [c for c in checks.get(item, ()) if earlier.get(c) != later.get(c)]
             if points[0] != points[1]:
                 yield _change(new, item, points, self._why(old, new, differ))
             elif differ:
@@ -135,10 +147,6 @@ class Comparison:
             elif len(found) > 1:
                 found = [each for each in found if each != "points"]
         return ["hidden seed" if each == "seeds" else each for each in found]
-
-
-def _check(record: Record, check: str) -> Any:
-    return record["checks"].get(check)
 
 
 def _change(

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import dask
-from distributed import Client, KilledWorker
+from distributed import Client, KilledWorker, Security
 from distributed.client import FutureCancelledError
+from distributed.comm.addressing import parse_address
 from distributed.utils import silence_logging_cmgr
 
 from grader.errors import ClusterError, KernelError, UsageError
@@ -158,6 +159,7 @@ def cluster_executor(
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
+    _check_encryption(address)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about versions: they are compared below
@@ -174,6 +176,28 @@ def _connected(address: str) -> Iterator[Client]:
         yield client
     finally:
         cast("Any", client).close(CLOSE_SECONDS)
+
+
+def _check_encryption(address: str) -> None:
+    """Refuse what Dask's configuration has no keys for, or forbids. It would do so less clearly."""
+    scheme, _ = parse_address(address)
+    security = cast("Any", Security)()
+    try:
+        keys = security.get_connection_args("client")["ssl_context"]
+    except OSError as error:
+        raise UsageError(
+            f"The TLS certificate or key of Dask's configuration cannot be used: {error}."
+        ) from error
+    if scheme == "tls" and keys is None:
+        raise UsageError(
+            f"{address} wants TLS, and Dask's configuration names no certificate and key here: set "
+            "DASK_CONFIG to the file that the scheduler has, as docs/scale.md shows."
+        )
+    if scheme != "tls" and security.require_encryption:
+        raise UsageError(
+            f"{address} is without encryption, which Dask's configuration here requires: give an "
+            "address that begins with tls://."
+        )
 
 
 def _wait_for_a_worker(client: Client, address: str) -> None:

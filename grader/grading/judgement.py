@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from grader.grading.keys import Keys
 from grader.grading.marking import gather_facts
 from grader.grading.processes import in_processes
 from grader.judging import Case as Judging
-from grader.judging import Verdict, results
+from grader.judging import Known, Verdict, results
 from grader.model import (
     CheckResult,
     Evidence,
@@ -68,10 +69,6 @@ class _NotKnownError(LookupError):
     """There is no verdict with this key, or nobody has looked for names of mistakes."""
 
 
-def _any_lost(found: Sequence[CheckResult]) -> bool:
-    return any(result.outcome is Outcome.FAILED for result in found)
-
-
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Judges a class by the rules of one exam."""
@@ -80,6 +77,7 @@ class Judge:
     keys: Keys
     store: Store
     jobs: int
+    known: Known = field(default_factory=dict)
 
     def judge(self, seen: Sequence[Seen], *, keep: bool) -> Iterator[Looked]:
         """Yield every case judged, in order.
@@ -140,15 +138,16 @@ class Judge:
     def _learn_mistakes(self, *, keep: bool) -> None:
         """Know what the known mistakes answer before the processes that ask for it begin."""
         mistakes = self.exam.known
-        if mistakes.found.keys() == self.exam.pack.mistakes.keys():
+        if mistakes.looks or not self.exam.pack.mistakes:
             return
         kept = self.store.answers(MISTAKES, self.keys.mistaken)
         if kept is not None:
             mistakes.take(kept)
-            return
-        mistakes.work_out(self.jobs)
-        if keep:
-            self.store.keep_answers(MISTAKES, self.keys.mistaken, mistakes.kept())
+        else:
+            mistakes.work_out(self.jobs)
+            if keep:
+                self.store.keep_answers(MISTAKES, self.keys.mistaken, mistakes.kept())
+        self.exam.look_over_mistakes()
 
     def _results(
         self, verdicts: Mapping[str, Any], judging: Judging | None = None
@@ -158,17 +157,32 @@ class Judge:
         def verdict(rule: CheckRule, probe: str) -> Verdict:
             known = verdicts.get(self.keys.verdicts[rule.id, probe])
             if known is not None:
-                return _verdict(known)
+                return _verdict(*known[:4], seed=tuple(known[4] or ()))
             if judging is None:
                 raise _NotKnownError
             return judging.verdict(rule, probe)
 
-        found = results(self.exam.pack.rubric, verdict)
-        if judging is not None or not _any_lost(found):
+        found = results(self.exam.pack.rubric, verdict, self.known)
+        if judging is not None:
             return found
-        if self.keys.names not in verdicts:
-            raise _NotKnownError
-        return told(found, verdicts[self.keys.names][1], self.exam.pack.mistakes)
+        names: dict[str, list[str]] = {}
+        for key in self._names_of(found).values():
+            if key not in verdicts:
+                raise _NotKnownError
+            names |= verdicts[key][1]
+        return told(found, names, self.exam.pack.mistakes) if names else found
+
+    def _names_of(self, found: Sequence[CheckResult]) -> dict[str, str]:
+        """Return item -> key of the names of its mistakes, for items that lost a check.
+
+        Which of its checks an item lost may depend on other items, so it is in the key.
+        """
+        lost = {result.check_id for result in found if result.outcome is Outcome.FAILED}
+        mine = {
+            item.id: [str(n) for n, rule in enumerate(item.check) if rule.id in lost]
+            for item in self.exam.pack.rubric.item
+        }
+        return {item: f"{self.keys.names[item]} {' '.join(of)}" for item, of in mine.items() if of}
 
     def _work(self, kept: Kept, notebook: Path, before: Before) -> bytes:
         """Judge what has no verdict yet; in a process of its own."""
@@ -187,12 +201,13 @@ class Judge:
                 verdicts[key] = before.verdicts[key]
             if key not in verdicts:
                 verdicts[key] = _written(judging.verdict(rule, probe))
-            return _verdict(verdicts[key])
+            known = verdicts[key]
+            return _verdict(*known[:4], seed=tuple(known[4] or ()))
 
         found = results(self.exam.pack.rubric, verdict)
-        if _any_lost(found):
-            names = before.verdicts.get(self.keys.names)
-            verdicts[self.keys.names] = names or [NAMED, self.exam.names(found, replies)]
+        for item, key in self._names_of(found).items():
+            names = before.verdicts.get(key)
+            verdicts[key] = names or [NAMED, self.exam.names(found, replies, [item])]
         facts = before.facts
         if before.facts_key != self.keys.facts:
             facts = self._facts(notebook, replies, executed)
@@ -223,7 +238,9 @@ def _written(verdict: Verdict) -> list[Any]:
     return [verdict.outcome, verdict.words, verdict.numbers, verdict.staff_note, where]
 
 
-def _verdict(known: Sequence[Any]) -> Verdict:
-    outcome, words, numbers, note, where = known
-    seed = Seed(Visibility(where[0]), where[1]) if where else None
-    return Verdict(Outcome(outcome), words, numbers, note, seed)
+@lru_cache(maxsize=4096)  # most of a class have the same
+def _verdict(
+    outcome: str, words: str, numbers: str, note: str, *, seed: tuple[str, int] | tuple[()]
+) -> Verdict:
+    decided = Seed(Visibility(seed[0]), seed[1]) if seed else None
+    return Verdict(Outcome(outcome), words, numbers, note, decided)

@@ -151,7 +151,7 @@ class Keys:
 
     questions: Mapping[ProbeKey, str]
     verdicts: Mapping[tuple[str, str], str]  # (check id, probe id) -> key of the judgement
-    names: str  # of the mistakes that checks were lost to
+    names: Mapping[str, str]  # item -> key of the mistakes that its checks were lost to
     mistaken: str  # of what the known mistakes answer
     facts: str
     pages: str
@@ -183,7 +183,10 @@ class Keys:
         facets: dict[str, Any] = {r.id: judged.facets(r, sources) for r in rubric.checks}
         facets[LATE_POLICY] = digest(rubric.late.model_dump_json())
         known = mistaken(pack, calls)
-        names = digest(sorted(verdicts.values()), known)[:20]
+        names = {
+            item.id: digest([verdicts[r.id, p] for r in item.check for p in r.probes], known)[:20]
+            for item in rubric.item
+        }
         return cls(questions, verdicts, names, known, facts, pages, facets)
 
 

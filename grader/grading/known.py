@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from grader.diagnosis import Looks, Way
 from grader.errors import PackError
 from grader.evidence import decode, encode
 from grader.grading.processes import in_processes
@@ -17,7 +18,6 @@ from grader.model import Evidence, ProbeCall, ProbeKey, Reply, RunOutcome, RunRe
 from grader.packs import Pack
 
 Answers = tuple[Mapping[ProbeKey, Reply], ...]  # of each way to make a mistake
-Way = tuple[str, int]  # a mistake, and which of its ways
 _RUN = RunRecord(outcome=RunOutcome.COMPLETE)
 
 
@@ -28,6 +28,7 @@ class KnownMistakes:
     pack: Pack
     calls: tuple[ProbeCall, ...]
     found: dict[str, Answers] = field(default_factory=dict)  # by mistake, as far as known
+    looks: Looks = field(default_factory=dict)  # what checks made of them, as far as looked at
 
     def of(self, items: Iterable[str]) -> Mapping[str, Answers]:
         """Return mistake -> answers, at least for the mistakes of these items."""

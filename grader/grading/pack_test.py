@@ -80,7 +80,8 @@ def try_pack(slug: str, folders: Sequence[Path], *, processes: int) -> PackTest:
             f"The starter notebook earns {plain(starter)} of {plain(possible)} points as it is."
         )
     problems += [problem for trial in trials for problem in trial.problems]
-    return PackTest(trials=trials, starter=starter, possible=possible, problems=tuple(problems))
+    once = tuple(dict.fromkeys(problems))  # two ways of one mistake may have the same
+    return PackTest(trials=trials, starter=starter, possible=possible, problems=once)
 
 
 # ------------------------------------------------------------------------------- in a worker

@@ -36,8 +36,14 @@ def _text(words: str, style: str = "") -> Text:
     return Text(display_safe(words), style=style, overflow="fold")
 
 
-def changes_report(rows: Sequence[ChangeRow], *, all_rows: bool = False) -> Group:
-    """Return the table of changes; where it is long, its beginning, unless all of it is wanted."""
+def changes_report(
+    rows: Sequence[ChangeRow], *, all_rows: bool = False, rest: str = "--all shows them"
+) -> Group:
+    """Return the table of changes; where it is long, its beginning, unless all of it is wanted.
+
+    Args:
+        rest: how to see the other lines of a long table.
+    """
     points = [row for row in rows if not row.words_only]
     words = [row for row in rows if row.words_only]
     parts: list[RenderableType] = []
@@ -46,7 +52,8 @@ def changes_report(rows: Sequence[ChangeRow], *, all_rows: bool = False) -> Grou
         parts.append(_table(shown))
         if len(points) > len(shown):
             left = len(points) - len(shown)
-            parts.append(_text(f"and {left} more lines: --all shows them.", "dim"))
+            parts.append(_text(f"and {left} more lines: {rest}.", "dim"))
+            parts.append(_text(_summed_up(points)))
         students = len({row.student for row in points})
         parts.append(_text(f"{students} students have other points or another grade.", "bold"))
     else:
@@ -57,6 +64,15 @@ def changes_report(rows: Sequence[ChangeRow], *, all_rows: bool = False) -> Grou
         count = len({row.student for row in words})
         parts.append(_text(f"Only what is said changed for {count} students ({why}).", "dim"))
     return Group(*parts)
+
+
+def _summed_up(rows: Sequence[ChangeRow]) -> str:
+    """Say how often which item changed and why; a long table hides what is rare in it."""
+    counts = Counter((row.item, row.why) for row in rows)
+    return "; ".join(
+        f"{item}{f' ({why})' if why else ''}: {count}"
+        for (item, why), count in counts.most_common()
+    )
 
 
 def _table(rows: Sequence[ChangeRow]) -> Table:

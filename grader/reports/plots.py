@@ -1,8 +1,8 @@
 """Plots of class statistics: SVG texts that are the same for the same numbers.
 
 Drawn at the width of a phone, so that their words can be read there; a wide page sets them side
-by side. Each comes with words for those who do not see it. Words are few and plain: ids of a
-rubric's items and checks, nothing from a student.
+by side. Each comes with words for those who do not see it. Words are few and plain: titles of a
+rubric's items and ids of its checks, nothing from a student.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WIDTH, HEIGHT = 3.4, 2.2  # inches
 BAR_HEIGHT = 0.19  # inches for each line of a plot of lines
 MOST_LINES = 15
 LONGEST_WORD = 26
-INK, BLUE, PALE, GREY = "#21201c", "#1c5d99", "#a9c6e2", "#b9b3a4"
+INK, BLUE, PALE, GREY = "#21201c", "#1c5d99", "#86aed6", "#9a9486"
 SETTINGS: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.spines.right": False,
@@ -66,7 +66,7 @@ def item_bars(items: Sequence[ItemStatistics]) -> Plot:
     known = [item for item in items if item.students][:MOST_LINES]
 
     def draw(axes: Axes) -> None:
-        names = [_word(item.item) for item in known]
+        places = range(len(known))  # two items may have one title
         full = [item.full / item.students for item in known]
         none = [item.none / item.students for item in known]
         some = [1 - a - b for a, b in zip(full, none, strict=True)]
@@ -76,16 +76,21 @@ def item_bars(items: Sequence[ItemStatistics]) -> Plot:
             (some, PALE, "some"),
             (none, GREY, "none"),
         ):
-            axes.barh(names, shares, 0.7, so_far, color=colour, label=label)
+            axes.barh(places, shares, 0.7, so_far, color=colour, label=label)
             so_far = [a + b for a, b in zip(so_far, shares, strict=True)]
-        _share_axis(axes, "share of students with all, some and no points")
+        axes.set_yticks(places, [_word(item.title) for item in known])
+        _share_axis(axes, "share of students")
         axes.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1), frameon=False)
 
     words = "; ".join(
-        f"{item.item}: {item.full} of {item.students} with all points, {item.none} with none"
+        f"{item.title}: {item.full} of {item.students} with all points, {item.none} with none"
         for item in known
     )
-    return Plot(svg=_drawn(draw, lines=len(known) + 1), caption="Points by item", words=f"{words}.")
+    return Plot(
+        svg=_drawn(draw, lines=len(known) + 1),
+        caption="Students with all points of an item, some, none",
+        words=f"{words}.",
+    )
 
 
 def check_bars(checks: Sequence[CheckStatistics]) -> Plot:
@@ -95,7 +100,7 @@ def check_bars(checks: Sequence[CheckStatistics]) -> Plot:
     def draw(axes: Axes) -> None:
         shares = [check.share_lost for check in shown]
         axes.barh([_word(check.check) for check in shown], shares, 0.7, **BAR)
-        _share_axis(axes, "share of notebooks that lost it")
+        _share_axis(axes, "share of notebooks that lost it", top=max(0.1, *shares) * 1.05)
 
     parts = [f"{check.check} by {check.lost} of {check.judged}" for check in shown]
     words = f"Notebooks that lost a check: {', '.join(parts)}."
@@ -106,12 +111,17 @@ def late_bars(late_days: Mapping[int, int]) -> Plot:
     """Draw how many students were how many days late."""
 
     def draw(axes: Axes) -> None:
-        axes.bar([str(days) for days in late_days], list(late_days.values()), **BAR)
+        bars = axes.bar([str(days) for days in late_days], list(late_days.values()), **BAR)
+        axes.bar_label(bars)
         _count_axis(axes, "students")
         axes.set_xlabel("days late")
 
-    parts = [f"{count} by {days} days" for days, count in late_days.items()]
-    return Plot(svg=_drawn(draw), caption="Days late", words=f"Students late: {', '.join(parts)}.")
+    parts = [f"{late_words(days)} {count}" for days, count in late_days.items()]
+    return Plot(svg=_drawn(draw), caption="Days late", words=f"Students: {', '.join(parts)}.")
+
+
+def late_words(days: int) -> str:
+    return {0: "on time", 1: "1 day late"}.get(days, f"{days} days late")
 
 
 # ------------------------------------------------------------------------------- drawing
@@ -139,9 +149,9 @@ def _count_axis(axes: Axes, label: str) -> None:
     axes.set_ylabel(label)
 
 
-def _share_axis(axes: Axes, label: str) -> None:
+def _share_axis(axes: Axes, label: str, *, top: float = 1.0) -> None:
     axes.invert_yaxis()
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, min(1.0, top))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(label)

@@ -57,6 +57,7 @@ def stats_page(statistics: ClassStatistics) -> str:
         number=number,
         signed=signed,
         breakable=breakable,
+        in_words=in_words,
         distribution_rows=DISTRIBUTION_ROWS,
     )
 
@@ -86,6 +87,11 @@ def number(value: float | None) -> str:
 def signed(value: float) -> str:
     """Return a correlation with two decimals and a true minus sign."""
     return f"{value:.2f}".replace("-", MINUS)
+
+
+def in_words(name: str) -> str:
+    """Return the name that a pack gives a mistake as people read it: "partition not shuffled"."""
+    return display_safe(name).replace("_", " ")
 
 
 def breakable(text: str) -> Markup:

@@ -12,11 +12,13 @@ from rich.text import Text
 
 from grader.class_statistics import ClassStatistics, Distribution
 from grader.reports.console import can_write, printed
+from grader.reports.plots import late_words
 from grader.reports.stats_page import (
     DISTRIBUTION_ROWS,
     NOT_KNOWN,
     RUN_WORDS,
     STATE_WORDS,
+    in_words,
     number,
     signed,
 )
@@ -136,10 +138,12 @@ def _items(of: ClassStatistics) -> Table:
 
 
 def _checks(of: ClassStatistics) -> Table:
-    table = _table("Check most often lost", "lost", "judged", "points lost", "separates")
+    separates = ["separates"] if of.separates else []
+    table = _table("Check most often lost", "lost", "judged", "points lost", *separates)
     for check in of.most_lost[:MOST_CHECKS]:
         found = signed(check.separation.correlation) if check.separation else NOT_KNOWN
-        _add(table, check.check, check.lost, check.judged, number(check.points_lost), found)
+        cells = (check.check, check.lost, check.judged, number(check.points_lost), found)
+        _add(table, *cells[: len(table.columns)])
     if (more := len(of.most_lost) - MOST_CHECKS) > 0:
         _add(table, f"and {more} more")
     return table
@@ -149,7 +153,7 @@ def _mistakes(of: ClassStatistics) -> Table:
     table = _table("Mistake", "notebooks")
     table.add_column("checks", overflow="fold")
     for each in of.mistakes:
-        _add(table, each.mistake, each.notebooks, ", ".join(each.checks))
+        _add(table, in_words(each.mistake), each.notebooks, ", ".join(each.checks))
     return table
 
 
@@ -159,9 +163,5 @@ def _runs(of: ClassStatistics) -> Table:
 
 
 def _lateness(of: ClassStatistics) -> Table:
-    days = [(_days(late), students) for late, students in of.late_days.items()]
+    days = [(late_words(late), students) for late, students in of.late_days.items()]
     return _counts("Lateness", [*days, ("not known, or not counted", of.days_unknown)])
-
-
-def _days(late: int) -> str:
-    return {0: "on time", 1: "1 day late"}.get(late, f"{late} days late")

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -463,6 +464,7 @@ class Store:
         """Return what is known of each student."""
         table = schema.results
         query = select(table).where(table.c.grading == self._grading)
+        known: dict[str, JsonValue] = {}
         with self._transaction() as connection:
             return {
                 row.student: ResultRow(
@@ -470,7 +472,7 @@ class Store:
                     name=(row.name[0], row.name[1], row.name[2]),
                     sha256=row.sha256,
                     evidence=row.evidence,
-                    record=row.record,
+                    record=_shared(row.record, known),
                     page=row.page,
                 )
                 for row in connection.execute(query)
@@ -582,6 +584,18 @@ class Store:
         """Give a transaction: all of it or nothing; what goes wrong is a StoreError."""
         with translated(), self._engine.begin() as connection:
             yield connection
+
+
+def _shared(node: JsonValue, known: dict[str, JsonValue]) -> JsonValue:
+    """Return a record in which names and lists are those of other records, if they are equal.
+
+    A large class is in memory at once, and most of it is alike.
+    """
+    if isinstance(node, dict):
+        return {sys.intern(key): _shared(value, known) for key, value in node.items()}
+    if isinstance(node, list):
+        return known.setdefault(repr(node), node)
+    return node
 
 
 # ------------------------------------------------------------------------------- rows

@@ -71,11 +71,20 @@ def activation(got: Answer, want: Answer) -> Chart | None:
     if found.size != s.size:
         return None
     order = np.argsort(s)
-    off = int(np.sum(np.abs(found - expected) > 1e-6 * max(1.0, float(np.max(np.abs(expected))))))
+    near = np.abs(found - expected) <= 1e-6 * max(1.0, float(np.max(np.abs(expected))))
+    off = int(np.sum(~near))
+    yours = (
+        [
+            dots("yours, right", found[near], s[near], role=Role.GUIDE),
+            dots("yours, off", found[~near], s[~near]),
+        ]
+        if 0 < off < s.size
+        else [dots("yours", found, s)]
+    )
     return Chart(
         series=(
             curve("expected", expected[order], s[order], role=Role.EXPECTED),
-            dots("yours", found[order], s[order]),
+            *yours,
         ),
         x_label="weighted sum",
         y_label="value",

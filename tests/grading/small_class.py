@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grader.grading.batch import Exam
 from grader.grading.course import Tables
 from grader.grading.history import Story, story
@@ -21,6 +23,15 @@ from grader.packs import load_pack
 
 CLASS_SECRET = b"a secret of the class"
 LINE_PACK = Path("docs/examples/line")
+# A check that its own pack has: one whose verdict on a right answer hangs on the tolerance.
+NOT_SQUARED = """
+
+@check
+def not_squared(got: Answer, want: Answer, tolerance: float) -> None:
+    squared = abs(got.number() - want.number() ** 2) <= tolerance
+    require(not squared, "That is the mean of the squares.")
+    require(bool(np.isclose(got.number(), want.number())), "That is another number.")
+"""
 STUDENTS = {"12": "ngjennifer", "17": "leeana", "23": "diazeva"}
 CLASS_GRADEBOOK = (
     "Student,ID,SIS Login ID,Section,A1 Line (77)\n"
@@ -36,7 +47,7 @@ def class_notebook(text: str) -> str:
 
 @dataclass
 class SayingExecutor:
-    """Answers as the reference does, but for the probes that a notebook's text says it breaks."""
+    """Answers as the reference does, but for probes that a notebook's text breaks or doubles."""
 
     exam: Exam
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # file, probes
@@ -46,14 +57,18 @@ class SayingExecutor:
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         self.asked.append((submission.file, tuple(sorted({call.probe_id for call in calls}))))
         text = submission.path.read_text(encoding="utf-8")
-        replies = {
-            call.key: Reply(ReplyKind.UNDEFINED, detail=call.probe_id)
-            if f"break {call.probe_id}" in text
-            else self.exam.expected.get(call.key, Reply(ReplyKind.VALUE, None))
-            for call in calls
-        }
+        replies = {call.key: self._reply(call, text) for call in calls}
         run = RunRecord(outcome=RunOutcome.COMPLETE, seconds=len(text) + 0.125)
         return Evidence(run=run, replies=replies, executed=text)
+
+    def _reply(self, call: ProbeCall, text: str) -> Reply:
+        if f"break {call.probe_id}" in text:
+            return Reply(ReplyKind.UNDEFINED, detail=call.probe_id)
+        right = self.exam.expected.get(call.key, Reply(ReplyKind.VALUE, None))
+        if f"double {call.probe_id}" in text:
+            assert isinstance(right.value, np.ndarray)
+            return Reply(ReplyKind.VALUE, np.multiply(2, right.value))
+        return right
 
 
 @dataclass
@@ -149,10 +164,18 @@ def changed(night: Night) -> list[tuple[str, str, str, str, str]]:
 
 
 def class_in(folder: Path) -> SmallClass:
-    """Make a class in `folder` whose pack is `docs/examples/line`, which a test may edit."""
+    """Make a class in `folder` whose pack is `docs/examples/line` and a check more.
+
+    A test may edit it.
+    """
     target = folder / "packs" / "line"
     target.mkdir(parents=True)
     for path in LINE_PACK.iterdir():
         if path.is_file():
             (target / path.name).write_bytes(path.read_bytes())
-    return SmallClass(folder)
+    with (target / "checks.py").open("a", encoding="utf-8") as checks:
+        checks.write(NOT_SQUARED)
+    small = SmallClass(folder)
+    judged_by = '  check = "not_squared"\n  tolerance = 1e-6\n'
+    small.replace("rubric.toml", '"errors"\n', f'"errors"\n{judged_by}')
+    return small

@@ -239,6 +239,37 @@ def test_other_words_change_pages_and_no_points(small: SmallClass) -> None:
     assert {"ng-jennifer-12.html", "feedback.zip"} == written
 
 
+DOUBLED = """from grader.mistakes import mistake
+
+doubled = mistake(
+    "predict",
+    "You count everything twice.",
+    [("return design(x) @ w", "return 2 * (design(x) @ w)")],
+    loses=["predict_values"],
+)
+"""
+
+
+def test_a_longer_catalogue_of_mistakes_names_old_evidence(small: SmallClass) -> None:
+    small.texts |= {"17": "double predictions", "23": "break predictions"}
+    small.grade()
+    (small.folder / "packs" / "line" / "mistakes.py").write_text(DOUBLED, encoding="utf-8")
+    night = small.rejudge()
+    assert 1 == small.opened
+    assert [] == changed(night)
+    assert [("17", "predict", "mistake catalogue")] == [
+        (change.student.canvas_id, change.item, change.why) for change in night.changes
+    ]
+    named = {
+        row["student"]["canvas_id"]: check["mistake"]
+        for row in json.loads(small.results())
+        for item in row["items"]
+        for check in item["checks"]
+        if check["outcome"] == "failed"
+    }
+    assert {"17": "doubled", "23": None} == named
+
+
 def test_the_late_policy_needs_no_notebook_to_run(small: SmallClass) -> None:
     times = small.folder / "times.csv"
     times.write_text(

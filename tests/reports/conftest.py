@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -112,6 +112,31 @@ def make_grade(rubric: Rubric) -> MakeGrade:
         )
 
     return make
+
+
+LOST: Sequence[Mapping[str, str]] = (
+    {},
+    {"relu_values": "No.", "relu_untouched": "No."},
+    {"relu_values": "No."},
+    {"network_gradient": "No."},
+)
+
+
+@pytest.fixture(scope="session")
+def class_of_15(make_grade: MakeGrade) -> list[Grade]:
+    """Two of them a pair, one late, one without marks."""
+    lee = Student(name="Lee, Ana", canvas_id="1", login="alee")  # the login of make_grade
+    ng = replace(lee, name="Ng, Bo", canvas_id="2")
+    pair = [
+        make_grade(LOST[1], name=one.name, canvas_id=one.canvas_id, partners=(other,))
+        for one, other in ((lee, ng), (ng, lee))
+    ]
+    others = [
+        make_grade(LOST[i % 4], name=f"Surname{i}, X", canvas_id=str(i), file=f"file{i}.ipynb")
+        for i in range(10, 21)
+    ]
+    late = make_grade(name="Late, L", canvas_id="77", late=Late(days=2, penalty=Decimal(20)))
+    return [*pair, *others, late, make_grade(marks={}, name="Open, O", canvas_id="78")]
 
 
 # ------------------------------------------------------------------------------- exhibits

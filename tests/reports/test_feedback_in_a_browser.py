@@ -17,6 +17,9 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from grader.grading.batch import Judged, Ran
 from grader.model import Grade, Late, Student
 from grader.reports.html import feedback_page
+from grader.reports.results import result_of
+from grader.reports.stats import statistics_of
+from grader.reports.stats_page import stats_page
 from grader.scoring import NOT_LATE, score
 from tests.reports.conftest import FULL_MARKS, RUN
 from tests.rubrics.students import (
@@ -44,7 +47,7 @@ FORMS: dict[str, tuple[Scheme, Medium, int]] = {  # scheme, medium, width in pix
     "print": ("light", "print", 700),
 }
 STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-MISTAKES = ("Adam without bias correction", "leaky relu", "validation and test exchanged")
+MISTAKES = ("adam_no_bias_correction", "relu_leaky", "partition_validation_and_test_swapped")
 SAID = {  # item -> the sentence that leads, points
     "Optimizers.adam": (
         "Your Adam has no bias correction: mt and vt begin at 0, and nothing makes up for that.",
@@ -104,12 +107,15 @@ def page_of(found: Judged, grade: Grade | None = None) -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(three_mistakes: Judged, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Pages on the disk: of three mistakes; of nearly everything wrong, late; of none."""
+def pages(
+    three_mistakes: Judged, class_of_15: list[Grade], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Pages on the disk: of three mistakes; of much wrong, late; of none; a class's."""
     wrong = judged(
         RUN,
-        *changes_of("relu by np.max", "grad_relu in place", "[0] skipped", "trained with SGD"),
-        *changes_of("use returns all layers", "X and T shuffled apart", "weights bound anew"),
+        *changes_of("relu_np_max", "grad_relu_in_place", "adam_weights_rebound"),
+        *changes_of("experiment_no_hidden_skipped", "experiment_trains_with_sgd"),
+        *changes_of("use_returns_layers", "partition_shuffled_apart"),
     )
     hostile = "<script>alert(1)</script>" + "x" * 300
     late = Late(days=1, penalty=Decimal(10), note=hostile)
@@ -117,6 +123,7 @@ def pages(three_mistakes: Judged, tmp_path_factory: pytest.TempPathFactory) -> d
         "three": page_of(three_mistakes),
         "wrong": page_of(wrong, grade_of(wrong, late, hostile)),
         "perfect": page_of(judged(RUN)),
+        "class": stats_page(statistics_of(map(result_of, class_of_15))),
     }
     folder = tmp_path_factory.mktemp("pages")
     for name, text in texts.items():
@@ -178,7 +185,7 @@ def test_the_page_loads_nothing_and_reports_nothing(opened: Opened, pages: dict[
     assert ([], [pages["three"].as_uri()]) == (opened.console, opened.requests)
 
 
-@pytest.mark.parametrize("name", ["three", "wrong", "perfect"])
+@pytest.mark.parametrize("name", ["three", "wrong", "perfect", "class"])
 def test_everybody_can_read_the_page(browser: Browser, pages: dict[str, Path], name: str) -> None:
     """WCAG 2.1 AA by axe: light, dark, on a phone, in print; nothing is wider than the window."""
     violations = {}

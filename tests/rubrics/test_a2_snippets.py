@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
-from tests.rubrics.students import changes_of, exam, notebook, shows_a_mistake
-from tests.rubrics.test_a2_faults import RIGHT, WRONG
+from tests.rubrics.students import (
+    changes_of,
+    exam,
+    handouts_solution,
+    notebook,
+    shows_a_mistake,
+)
 
 # The handout's `use` may be read in two ways; the snippet shows the one that the handout means.
-OTHER_READING = {"X taken as standardized by use": {"use"}}
+OTHER_READING = {"use_takes_standardized_inputs": {"use"}}
 # A snippet of few lines knows the assignment's own names.
-OTHER_NAMES = {"drelu in place of grad_relu": {"grad_relu", "grad_relu_untouched"}}
+OTHER_NAMES = {"derivative_called_drelu": {"grad_relu", "grad_relu_untouched"}}
 PACK = exam().pack
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", sorted(PACK.rights))
 def test_a_right_notebook_is_told_so(name: str) -> None:
     spared = OTHER_READING.get(name, set()) | OTHER_NAMES.get(name, set())
-    with notebook(*RIGHT[name]) as paste:
+    with notebook(*changes_of(name)) as paste:
         said = {key: paste(code) for key, code in PACK.snippets.items() if key not in spared}
     last = {key: text.splitlines()[-1] for key, text in said.items()}
     assert dict.fromkeys(last, "right") == last
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", sorted(PACK.mistakes))
 def test_a_mistake_is_shown_by_the_snippet_of_each_check_that_it_costs(name: str) -> None:
-    lost = WRONG[name][1]
+    lost = PACK.mistakes[name].loses
+    assert lost
     chosen = {rule.id: rule.snippet for rule in PACK.rubric.checks if rule.id in lost}
     with notebook(*changes_of(name)) as paste:
         said = {check: paste(PACK.snippets[key]) for check, key in chosen.items()}
@@ -47,15 +50,8 @@ def test_no_snippet_leaves_a_stand_in_behind() -> None:
         assert "NeuralNetwork partition\n" == paste(names)
 
 
-HANDOUT = Path("submissions/solution.py").read_text(encoding="utf-8")
-CELLS = ("imports", "optimizers", "network", "partition", "run-experiment")
-
-
 @pytest.mark.parametrize("name", sorted(n for n in PACK.snippets if "swish" not in n))
 def test_a_solution_in_the_handouts_own_frame_is_told_so(name: str) -> None:
     """The made-up class's right solution, which was written without a look at the reference."""
-    cells = dict(
-        re.findall(r'^# %% id="([a-z-]+)"\n(.*?)(?=^# %%|\Z)', HANDOUT, re.MULTILINE | re.DOTALL)
-    )
-    with notebook(code="\n".join(cells[cell] for cell in CELLS)) as paste:
+    with notebook(code=handouts_solution()) as paste:
         assert "right" == paste(PACK.snippets[name]).splitlines()[-1]

@@ -147,7 +147,9 @@ class SelfCheck:
             found,
             replies=replies,
             expected=self.expected,
-            known={name: self.known[name] for name, m in self.mistakes.items() if m.item in lost},
+            known=self.known,
+            looks={},
+            items=lost,
         )
         return told(found, names, self.mistakes)
 
