@@ -259,14 +259,14 @@ class HandedIn:
     """A notebook of submissions/ and its true points, worked out by hand; `either`: or not."""
 
     path: Path
-    code: tuple[str, ...]
+    code: tuple[str, ...]  # its definitions: these are what the script checks
     items: dict[str, float]
     either: bool
 
 
 @pytest.fixture(scope="module")
 def handed_in(tmp_path_factory: pytest.TempPathFactory) -> list[HandedIn]:
-    """Every notebook of submissions/ that can be read, those with the same code once."""
+    """Every notebook of submissions/ that can be read, those with the same definitions once."""
     folder = tmp_path_factory.mktemp("notebooks")
     manifest = json.loads((SAMPLES / "manifest.json").read_text(encoding="utf-8"))
     found: dict[tuple[str, ...], HandedIn] = {}
@@ -277,7 +277,7 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> list[HandedIn]:
             name = entry["file"]
             content = archive.read(name) if "student" in entry else (SAMPLES / name).read_bytes()
             cells = notebook.parse(content.decode("utf-8-sig")).cells
-            code = tuple(cell.source for cell in cells if cell.cell_type == "code")
+            code = definitions.definitions(c.source for c in cells if c.cell_type == "code")
             path = folder / f"{len(found)}.ipynb"
             path.write_bytes(content)
             either = bool(entry.get("either"))
@@ -296,7 +296,7 @@ def by_the_grader(exam: Exam, script: Path, handed_in: list[HandedIn]) -> dict[P
 def _said(exam: Exam, code: tuple[str, ...]) -> str:
     scope: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()):
-        for source in definitions.definitions(code):
+        for source in code:
             with contextlib.suppress(Exception):
                 exec(source, scope)  # noqa: S102  of the made-up students' notebooks
     limits = exam.pack.rubric.limits.limits()
@@ -359,7 +359,7 @@ def test_in_the_last_cell_it_checks_the_names_and_leaves_them_alone(
 ) -> None:
     """In a real kernel, where a fork has threads beside it; with names that a script may have."""
     right = next(each for each in handed_in if sum(each.items[i] for i in CODE) == 70)
-    definitions_only = "\n".join(definitions.definitions(right.code))
+    definitions_only = "\n".join(right.code)
     names = "g, X, test, script, parts, names, sys, json = 'gXtspnsj'; before = dict(globals())"
     changed = "{n for n in {**before, **globals()} if before.get(n) is not globals().get(n)}"
     left_over = f"print(sorted(n for n in {changed} if n[:1] != '_'))"
