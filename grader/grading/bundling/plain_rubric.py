@@ -17,10 +17,6 @@ from grader.model import Section
 class CheckRule(SimpleNamespace):
     """One check; see grader.rubric."""
 
-    @property
-    def probes(self) -> tuple[str, ...]:
-        return (self.probe, *((self.if_lost.probe,) if self.if_lost else ()))
-
 
 class Item(SimpleNamespace):
     """One rubric item; see grader.rubric."""
@@ -36,10 +32,6 @@ class Rubric(SimpleNamespace):
     @property
     def marked_items(self) -> dict[str, Decimal]:
         return {i.id: i.marked.points for i in self.item if i.marked is not None}
-
-    def probes_of(self, item_id: str) -> frozenset[str]:
-        rules = [rule for item in self.item if item.id == item_id for rule in item.check]
-        return frozenset(probe for rule in rules for probe in rule.probes)
 
 
 def rubric_of(plain: Mapping[str, Any]) -> Rubric:
