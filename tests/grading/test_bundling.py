@@ -351,7 +351,7 @@ def said_by(
     python: str, script: Path, way: str, notebooks: list[Path], folder: Path
 ) -> dict[Path, str]:
     out = folder / "said.json"
-    run = run_bare(python, "-W", "error", RUNNER, script, out, way, *notebooks, cwd=folder)
+    run = run_bare(python, RUNNER, script, out, way, *notebooks, cwd=folder)
     assert ("", "") == (run.stdout, run.stderr)
     return {Path(p): text for p, text in json.loads(out.read_text(encoding="utf-8")).items()}
 
