@@ -31,6 +31,7 @@ from grader.pictures import Painter
 from grader.probes import Probe, questions
 from grader.rubric import Rubric, parse_rubric
 
+PACK_VARIABLE = "GRADER_PACK_DIR"  # of the environment: folders of packs
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 REFERENCE_ANSWER_BYTES = 256 << 20
 PATIENCE = 3  # times the limit of one probe, for all probes of a variation in one fork

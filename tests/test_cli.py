@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from grader.cli import main
+from grader.reports.forms import FORMS
 from grader.reports.results import Result
 from tests.execution.scenarios import descendants
 
@@ -23,14 +24,14 @@ COMMANDS = sorted(main.commands)
 
 
 def grader(
-    *arguments: object, env: dict[str, str] | None = None
+    *arguments: object, env: dict[str, str] | None = None, encoding: str = "utf-8"
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "grader", *map(str, arguments)],
         capture_output=True,
-        text=True,
+        encoding=encoding,
         check=False,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "PYTHONIOENCODING": encoding, **(env or {})},
     )
 
 
@@ -109,27 +110,65 @@ def test_check_prints_one_object_of_the_schema_with_no_configuration() -> None:
 
 
 @pytest.mark.kernel
-def test_check_ends_with_status_1_below_the_minimum_and_says_what_is_wrong(tmp_path: Path) -> None:
-    report = tmp_path / "report.txt"
+def test_check_ends_with_status_1_below_the_minimum_and_says_what_is_wrong() -> None:
+    """On a stdout of a Windows code page too, which lacks the signs of the report."""
     notebook = NOTEBOOKS / "relu-in-place.ipynb"
-    found = grader("check", notebook, "--min-score", "70", "-o", report)
-    assert 1 == found.returncode
-    text = report.read_text(encoding="utf-8")
+    found = grader("check", notebook, "--min-score", "70", encoding="cp437")
+    assert (1, "") == (found.returncode, found.stderr)
+    text = found.stdout
     assert "writes its zeros into the matrix that it is given" in " ".join(text.split())
+    assert "  x the matrix of weighted sums is left as it was" in text
     assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
 
 
 @pytest.mark.kernel
-def test_check_writes_markdown_with_what_shows_a_loss(tmp_path: Path) -> None:
-    report = tmp_path / "feedback.md"
+def test_check_writes_several_forms_of_one_run(tmp_path: Path) -> None:
     notebook = NOTEBOOKS / "adam-without-bias-correction.ipynb"
-    found = grader("check", notebook, "--format", "markdown", "-o", report)
-    assert 0 == found.returncode
-    markdown = report.read_text(encoding="utf-8")
+    files = {form: tmp_path / f"report.{form}" for form in FORMS if form != "github"}
+    also = [word for form, file in files.items() for word in ("--also", f"{form}={file}")]
+    summary = tmp_path / "summary.md"
+    summary.write_text("Before.\n", encoding="utf-8")
+    environment = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_WORKSPACE": str(NOTEBOOKS.parent)}
+    found = grader("check", notebook, "--format", "github", *also, env=environment)
+    assert (0, "") == (found.returncode, found.stderr)
+    wrong = "    def adam("
+    lines = notebook.read_text(encoding="utf-8").splitlines()
+    line = next(i for i, each in enumerate(lines, 1) if wrong in each)
+    assert f"::error file=notebooks/{notebook.name},line={line},title=Cell 7%3A " in found.stdout
+    markdown = files["markdown"].read_text(encoding="utf-8")
+    assert f"Before.\n{markdown}" == summary.read_text(encoding="utf-8")
     assert "- **-12** Optimizers.adam:" in markdown
     assert "| Value, at \\[0\\] | 5.03900403 |" in markdown
     assert "yours gets to" in markdown
     assert "```python\nw = np.array([0.0])\n" in markdown
+    points = json.loads(files["json"].read_text(encoding="utf-8"))["code"]["points"]
+    gradescope = json.loads(files["gradescope"].read_text(encoding="utf-8"))
+    assert points == gradescope["score"] == 58
+    assert "58 of 70" == json.loads(files["badge"].read_text(encoding="utf-8"))["message"]
+    quality = json.loads(files["codequality"].read_text(encoding="utf-8"))
+    assert {line} == {entry["location"]["lines"]["begin"] for entry in quality}
+    assert f"notebooks/{notebook.name}:{line} (cell 7)" in files["junit"].read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--also", "junit"), "'junit' is not FORMAT=FILE"),
+        (("--also", "pdf=x.pdf"), "with a format of text, markdown"),
+        (("--format", "pdf"), "'pdf' is not one of"),
+        (("--hidden-seed-file", "short"), "fewer than 8 characters"),
+    ],
+)
+def test_what_check_cannot_do_is_said_before_anything_is_run(
+    options: tuple[str, str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "short").write_text("seed\n", encoding="utf-8")
+    notebook = str(NOTEBOOKS / "right.ipynb")
+    found = CliRunner().invoke(main, ["check", notebook, *options])
+    assert 2 == found.exit_code
+    assert complaint in " ".join(found.output.replace("│", " ").split())
 
 
 @pytest.mark.kernel

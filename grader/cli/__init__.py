@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -16,9 +17,9 @@ from rich.console import Console
 
 from grader.cli.afterwards import changed_rows, history, rejudge
 from grader.cli.bundle import bundle as bundle_command
+from grader.cli.forms import deliver, form_options
 from grader.cli.options import (
     FILE,
-    PACK_VARIABLE,
     command_line,
     cores,
     isolation_option,
@@ -27,29 +28,35 @@ from grader.cli.options import (
     pack_of,
     pack_options,
     progress,
+    seed_option,
     store_option,
     table_options,
     warn,
 )
 from grader.cli.pack import pack as pack_commands
 from grader.errors import ClusterError, GraderError, KernelError
-from grader.files import write_whole
 from grader.grading.batch import Executor
 from grader.grading.check import check_notebook
 from grader.grading.course import Tables
 from grader.grading.doctor import examine
 from grader.grading.marking import template
 from grader.grading.night import OpenExecutor, Order, grade_night
+from grader.grading.publishing import subject_of
 from grader.grading.reporting import CanvasExport, Night
-from grader.grading.setting import Setting, course_secret, notebook_executor, remote_executor
+from grader.grading.setting import (
+    Setting,
+    course_secret,
+    given_secret,
+    notebook_executor,
+    remote_executor,
+)
 from grader.grading.stats import class_report
 from grader.kernels.isolation import Isolation
 from grader.model import Section, State
-from grader.packs import bundled, load_pack
+from grader.packs import PACK_VARIABLE, bundled, load_pack
 from grader.reports.changes import changes_report
-from grader.reports.console import check_report, doctor_table, night_report
-from grader.reports.markdown import markdown_report
-from grader.reports.results import json_text, result_object
+from grader.reports.console import doctor_table, night_report
+from grader.reports.results import json_text
 from grader.reports.stats import stats_object
 from grader.reports.stats_table import stats_report
 
@@ -69,6 +76,13 @@ class _NothingKnownError(click.ClickException):
 
 class _Group(click.Group):
     """Shows what goes wrong as a sentence, never as a traceback."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run, on streams that take every sign: a code page without it shows a question mark."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="replace")
+        return super().main(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -211,9 +225,9 @@ def _missing(night: Night) -> list[str]:
 # ------------------------------------------------------------------------------- check
 @main.command()
 @click.argument("notebook", type=FILE)
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
+@form_options
 @click.option("--min-score", type=float, help="End with status 1 below this many code points.")
+@seed_option
 @isolation_option
 @pack_options
 @limit_options
@@ -225,35 +239,33 @@ def check(
     *,
     form: str,
     output: Path | None,
+    also: list[tuple[str, Path]],
     min_score: float | None,
+    hidden_seed_file: Path | None,
     isolation: str,
     **options: Any,
 ) -> None:
     """Check NOTEBOOK against the public tests.
 
-    The final grading asks different but similar questions.
+    The final grading asks different but similar questions. Only where the course's secret is
+    given are they asked here too.
 
     \b
     Examples:
       grader check Lastname-A2.ipynb
       grader check Lastname-A2.ipynb --format json -o result.json --min-score 60
       grader check Lastname-A2.ipynb --format markdown -o feedback.md
+      grader check Lastname-A2.ipynb --format github --also junit=junit.xml \\
+          --also badge=badge.json
+      grader check Lastname-A2.ipynb --also codequality=quality.json
+      grader check Lastname-A2.ipynb --format gradescope -o results.json
     """
     pack = pack_of(options)
     limits = limits_of(options, pack)
+    secret = given_secret(hidden_seed_file, os.environ)
     with notebook_executor(pack, limits, Isolation(isolation), warn) as executor:
-        checked = check_notebook(notebook, pack, executor)
-    if form == "json":
-        text = json_text(result_object(checked.grade))
-    elif form == "markdown":
-        text = markdown_report(checked.grade, pack.rubric, checked.exhibits)
-    else:
-        to = None if output else sys.stdout
-        text = check_report(checked.grade, pack.rubric, checked.exhibits, to=to)
-    if output:
-        write_whole(output, text.encode())
-    else:
-        click.echo(text)
+        checked = check_notebook(notebook, pack, executor, secret=secret)
+    deliver(subject_of(checked, pack, notebook, os.environ), form, output, also)
     if checked.grade.score.state is State.NEEDS_ATTENTION:
         ctx.exit(NEEDS_ATTENTION)
     code = checked.grade.score.sections[Section.CODE].points

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from grader.cli.options import FILE, PACK_VARIABLE, cores
+from grader.cli.options import FILE, cores
 from grader.grading.bundling import autograder
 from grader.grading.bundling import bundle as make_bundle
-from grader.packs import bundled, load_pack
+from grader.packs import PACK_VARIABLE, bundled, load_pack
 
 
 @click.command()

@@ -19,9 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from grader.grading.night import Watcher
 from grader.kernels.isolation import Isolation
 from grader.model import Limits
-from grader.packs import Pack, bundled, load_pack
+from grader.packs import PACK_VARIABLE, Pack, bundled, load_pack
 
-PACK_VARIABLE = "GRADER_PACK_DIR"
 STORE_VARIABLE = "GRADER_STORE"
 F = TypeVar("F", bound=Callable[..., Any])
 SECONDS = click.FloatRange(min=0, min_open=True)
@@ -42,7 +41,7 @@ def pack_options(command: F) -> F:
             help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
         ),
     )
-    return _with(options, command)
+    return with_options(options, command)
 
 
 def limit_options(command: F) -> F:
@@ -51,7 +50,7 @@ def limit_options(command: F) -> F:
         click.option("--cell-seconds", type=SECONDS, help="Time limit of a cell."),
         click.option("--notebook-seconds", type=SECONDS, help="Time limit of all cells."),
     )
-    return _with(options, command)
+    return with_options(options, command)
 
 
 def isolation_option(command: F) -> F:
@@ -63,10 +62,11 @@ def isolation_option(command: F) -> F:
         show_default=True,
         help="auto: every layer that works here; strict: all or nothing; off: none.",
     )
-    return _with([option], command)
+    return with_options([option], command)
 
 
-def _with(options: Iterable[Callable[[F], F]], command: F) -> F:
+def with_options(options: Iterable[Callable[[F], F]], command: F) -> F:
+    """Give a command several options, in the order in which its help should list them."""
     for option in reversed(list(options)):
         command = option(command)
     return command
@@ -95,13 +95,18 @@ def table_options(command: F) -> F:
         click.option("--extensions", type=FILE, help="CSV: student,until,reason."),
         click.option("--partners", type=FILE, help="CSV: student,partner."),
         click.option("--marks", type=FILE, help="CSV: student,item,points,comment."),
-        click.option(
-            "--hidden-seed-file",
-            type=FILE,
-            help="The course's secret (or $GRADER_HIDDEN_SEED).",
-        ),
     )
-    return _with(options, command)
+    return with_options(options, seed_option(command))
+
+
+def seed_option(command: F) -> F:
+    """The secret that hidden questions are drawn from."""
+    option = click.option(
+        "--hidden-seed-file",
+        type=FILE,
+        help="The course's secret (or $GRADER_HIDDEN_SEED).",
+    )
+    return with_options([option], command)
 
 
 def store_option(command: F) -> F:
@@ -113,7 +118,7 @@ def store_option(command: F) -> F:
         metavar="URL",
         help=f"PostgreSQL for the store (also ${STORE_VARIABLE}); default: SQLite in OUT.",
     )
-    return _with([option], command)
+    return with_options([option], command)
 
 
 def command_line() -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from grader.cli.options import PACK_VARIABLE
 from grader.grading.pack_new import FILES, make_pack
 from grader.grading.pack_test import PackTest, try_pack
-from grader.packs import bundled
+from grader.packs import PACK_VARIABLE, bundled
 from grader.reports.console import pack_table
 from grader.text import plain
 

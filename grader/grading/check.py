@@ -12,7 +12,7 @@ from grader.errors import KernelError, SubmissionError, UsageError
 from grader.exhibits import Exhibit
 from grader.grading.batch import Exam, Executor, run
 from grader.intake import take_in
-from grader.model import Grade, Late
+from grader.model import Grade, Late, ProbeCall
 from grader.packs import Pack
 from grader.scoring import score
 
@@ -21,22 +21,28 @@ UNDECIDED = Late(note="Days late are counted when the work is graded.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A grade by the public checks, the notebook as it ran, what shows its lost checks."""
+    """A grade, the notebook as it ran, what shows its lost checks, and what it was asked."""
 
     grade: Grade
     executed: str
     exhibits: Mapping[str, Exhibit]
+    calls: tuple[ProbeCall, ...] = ()
 
 
-def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
+def check_notebook(
+    notebook: Path, pack: Pack, executor: Executor, *, secret: bytes | None = None
+) -> Checked:
     """Run one notebook as the grading will and judge it by the public checks.
+
+    Args:
+        secret: the course's, where the hidden questions should be asked as well.
 
     Raises:
         SubmissionError: the file is no notebook that can be graded.
         UsageError: it is more than one.
         KernelError: no kernel could be had, so nothing is known.
     """
-    exam = Exam.of(pack, secret=None)
+    exam = Exam.of(pack, secret)
     with tempfile.TemporaryDirectory(prefix="grader-check-") as staging:
         intake = take_in([notebook], Path(staging))
         if not intake.entries:
@@ -58,4 +64,5 @@ def check_notebook(notebook: Path, pack: Pack, executor: Executor) -> Checked:
         grade=grade,
         executed=judged.evidence.executed,
         exhibits=exam.exhibition.of(judged.results, judged.evidence.replies),
+        calls=exam.calls,
     )

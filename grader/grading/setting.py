@@ -124,6 +124,20 @@ def course_secret(
     return made, f"Hidden seed: none was given, so one was made and kept in {kept}."
 
 
+def given_secret(file: Path | None, environment: Mapping[str, str]) -> bytes | None:
+    """Return the course's hidden seed from the file, else the environment; None: there is none.
+
+    An empty variable is none: that is what CI makes of a secret that a job may not have.
+
+    Raises:
+        UsageError: what was given is no secret.
+    """
+    if file is not None:
+        return _checked(_read(file), f"the file {file}")
+    given = environment.get(SECRET_VARIABLE, "").strip()
+    return _checked(given.encode(), SECRET_VARIABLE) if given else None
+
+
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()

@@ -46,6 +46,8 @@ WIDTH = 80
 NAME_WIDTH = 26  # leaves room for all other columns in 80
 MOST_ATTENTION = 10
 _SIGNS = {Outcome.PASSED: ("✓", "+"), Outcome.FAILED: ("✗", "x"), Outcome.BROKEN: ("?", "?")}
+# Of the signs that the words use, those that Windows code pages lack.
+_STAND_INS = dict(zip("…≠–—−×·‘’“”²≤≥→", ".!---x.''\"\"2<>>", strict=True))  # noqa: RUF001  the signs meant
 _STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.BROKEN: "yellow"}
 _STATES = {
     State.FINAL: ("final", "green"),
@@ -199,8 +201,13 @@ def printed(what: RenderableType, to: TextIO | None) -> str:
     console, encoding = _console(to), _encoding(to)
     with console.capture() as captured:
         console.print(what)
-    lines = "\n".join(line.rstrip() for line in captured.get().splitlines())
-    return lines.encode(encoding, "replace").decode(encoding)
+    return _writable("\n".join(line.rstrip() for line in captured.get().splitlines()), encoding)
+
+
+def _writable(text: str, encoding: str) -> str:
+    """Return `text` with signs that an encoding has: no fewer and no more of them."""
+    missing = [sign for sign in set(text) if sign.encode(encoding, "ignore") == b""]
+    return text.translate({ord(sign): _STAND_INS.get(sign, "?") for sign in missing})
 
 
 def _encoding(to: TextIO | None) -> str:
