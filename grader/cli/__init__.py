@@ -16,6 +16,7 @@ import click
 from rich.console import Console
 
 from grader.cli.afterwards import changed_rows, history, rejudge
+from grader.cli.bundle import bundle as bundle_command
 from grader.cli.forms import deliver, form_options
 from grader.cli.options import (
     FILE,
@@ -113,6 +114,7 @@ def main() -> None:
 main.add_command(rejudge)
 main.add_command(history)
 main.add_command(pack_commands)
+main.add_command(bundle_command)
 
 
 # ------------------------------------------------------------------------------- grade
