@@ -83,21 +83,19 @@ def _value(  # noqa: PLR0911  one line a kind
     if not isinstance(node, dict) or len(node) != 1:
         raise _Malformed("the answer does not have the form of an answer")
     ((tag, body),) = node.items()
-    match tag:
-        case "float":
-            return _not_finite(body)
-        case "list":
-            return [_value(part, blobs, depth + 1) for part in body]
-        case "dict":
-            return {str(key): _value(part, blobs, depth + 1) for key, part in body}
-        case "array":
-            return _array(blobs[body])
-        case "table":
-            return _table(body, blobs)
-        case "other":
-            return Other(str(body)[:100])
-        case _:
-            raise _Malformed("the answer does not have the form of an answer")
+    if tag == "float":
+        return _not_finite(body)
+    if tag == "list":
+        return [_value(part, blobs, depth + 1) for part in body]
+    if tag == "dict":
+        return {str(key): _value(part, blobs, depth + 1) for key, part in body}
+    if tag == "array":
+        return _array(blobs[body])
+    if tag == "table":
+        return _table(body, blobs)
+    if tag == "other":
+        return Other(str(body)[:100])
+    raise _Malformed("the answer does not have the form of an answer")
 
 
 def _not_finite(text: Any) -> float:

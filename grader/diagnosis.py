@@ -316,16 +316,14 @@ def alike(a: Value, b: Value, tolerance: float) -> bool:
     As in grader.checks.agrees the tolerance is relative to the largest number of each array, and
     absolute below 1; but nothing is the right one of the two, and nan is like nan.
     """
-    match a, b:
-        case Table(), Table():
-            same = (a.columns, a.n_rows) == (b.columns, b.n_rows)
-            return same and alike(list(a.data), list(b.data), tolerance)
-        case dict(), dict():
-            return a.keys() == b.keys() and all(alike(a[key], b[key], tolerance) for key in a)
-        case (bool() | str() | None, _) | (_, bool() | str() | None):
-            return type(a) is type(b) and bool(a == b)
-        case _:
-            x, y = _numbers(a), _numbers(b)
+    if isinstance(a, Table) and isinstance(b, Table):
+        same = (a.columns, a.n_rows) == (b.columns, b.n_rows)
+        return same and alike(list(a.data), list(b.data), tolerance)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key], tolerance) for key in a)
+    if any(each is None or isinstance(each, (bool, str)) for each in (a, b)):
+        return type(a) is type(b) and bool(a == b)
+    x, y = _numbers(a), _numbers(b)
     if x is not None and y is not None:
         bound = tolerance * max(1.0, float(np.max(np.abs(y[np.isfinite(y)]), initial=0.0)))
         return x.shape == y.shape and bool(np.allclose(x, y, rtol=0, atol=bound, equal_nan=True))
@@ -343,18 +341,18 @@ def _numbers(value: Value) -> Floats | None:
 
 def shaken(value: Value) -> Value:
     """Return an answer with every number moved by far more than a tolerance, always alike."""
-    match value:
-        case dict():
-            return {key: shaken(part) for key, part in value.items()}
-        case list():
-            return [shaken(part) for part in value]
-        case Table():
-            return Table(value.columns, tuple(map(shaken, value.data)), value.n_rows)
-        case int() if not isinstance(value, bool):
-            return value + 3
-        case _:
-            numbers = _numbers(value)
-            return value if numbers is None or isinstance(value, bool) else _moved(numbers)
+    if isinstance(value, dict):
+        return {key: shaken(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [shaken(part) for part in value]
+    if isinstance(value, Table):
+        return Table(value.columns, tuple(map(shaken, value.data)), value.n_rows)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value + 3
+    numbers = _numbers(value)
+    return value if numbers is None else _moved(numbers)
 
 
 def _moved(numbers: Floats) -> Floats:

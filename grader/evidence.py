@@ -186,23 +186,22 @@ def _value_out(  # noqa: PLR0911  one line a kind
     value: Value, arrays: list[Array]
 ) -> object:
     """Return what json writes for a value. A list is a list; what it has no word for is a dict."""
-    match value:
-        case None | bool() | str() | float():
-            return value
-        case int():
-            return value if -SMALL_INT <= value < SMALL_INT else {"int": hex(value)}
-        case list():
-            return [_value_out(part, arrays) for part in value]
-        case dict():
-            return {"dict": [[key, _value_out(part, arrays)] for key, part in value.items()]}
-        case np.ndarray():
-            arrays.append(value)
-            return {"array": _plain(value.dtype).str}
-        case Table():
-            data = [_value_out(column, arrays) for column in value.data]
-            return {"table": [list(value.columns), data, value.n_rows]}
-        case Other():
-            return {"other": value.type_name}
+    if value is None or isinstance(value, (bool, str, float)):
+        return value
+    if isinstance(value, int):
+        return value if -SMALL_INT <= value < SMALL_INT else {"int": hex(value)}
+    if isinstance(value, list):
+        return [_value_out(part, arrays) for part in value]
+    if isinstance(value, dict):
+        return {"dict": [[key, _value_out(part, arrays)] for key, part in value.items()]}
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": _plain(value.dtype).str}
+    if isinstance(value, Table):
+        data = [_value_out(column, arrays) for column in value.data]
+        return {"table": [list(value.columns), data, value.n_rows]}
+    if isinstance(value, Other):
+        return {"other": value.type_name}
     raise EvidenceError(f"A {type(value).__name__} is no answer, so it cannot be kept.")
 
 
@@ -212,23 +211,22 @@ def _value_in(node: Any, take: Callable[[], Array]) -> Value:  # noqa: PLR0911  
     if isinstance(node, list):
         return [_value_in(part, take) for part in node]
     ((tag, body),) = node.items()
-    match tag:
-        case "int":
-            return int(body, 16)
-        case "dict":
-            pairs = {_text(key): _value_in(part, take) for key, part in _list(body)}
-            if len(pairs) == len(body):
-                return pairs
-        case "array":
-            array = take()
-            if array.dtype.str == body:
-                return array
-        case "table":
-            columns, data, rows = body
-            read = tuple(_value_in(column, take) for column in _list(data))
-            return Table(_texts(columns), read, _int(rows))
-        case "other":
-            return Other(_text(body))
+    if tag == "int":
+        return int(body, 16)
+    if tag == "dict":
+        pairs = {_text(key): _value_in(part, take) for key, part in _list(body)}
+        if len(pairs) == len(body):
+            return pairs
+    elif tag == "array":
+        array = take()
+        if array.dtype.str == body:
+            return array
+    elif tag == "table":
+        columns, data, rows = body
+        read = tuple(_value_in(column, take) for column in _list(data))
+        return Table(_texts(columns), read, _int(rows))
+    elif tag == "other":
+        return Other(_text(body))
     raise _damaged("a value has no form that is known")
 
 

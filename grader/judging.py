@@ -133,22 +133,21 @@ def _public_first(seed: Seed) -> tuple[bool, int]:
 def _without_value(reply: Reply) -> Verdict:
     """Say why there is no answer to judge. Details are the student's own words: public only."""
     numbers = ""
-    match reply.kind:
-        case ReplyKind.UNDEFINED:
-            words = f"`{reply.detail}` is not defined in the notebook."
-        case ReplyKind.RAISED:
-            words = f"Your code stopped with {reply.error_type}."
-            numbers = reply.detail
-        case ReplyKind.UNUSABLE:
-            words = "Your code could not be used as the assignment says"
-            words += f": {reply.error_type}." if reply.error_type else "."
-            numbers = reply.detail
-        case ReplyKind.TIMEOUT:
-            words = "Your code did not come to an end in the time that a test has."
-        case ReplyKind.DIED:
-            words = "Your code ended the Python process (or ran out of memory)."
-        case _:
-            words = f"What your code returned cannot be read: {reply.detail or 'it is too large'}."
+    if reply.kind is ReplyKind.UNDEFINED:
+        words = f"`{reply.detail}` is not defined in the notebook."
+    elif reply.kind is ReplyKind.RAISED:
+        words = f"Your code stopped with {reply.error_type}."
+        numbers = reply.detail
+    elif reply.kind is ReplyKind.UNUSABLE:
+        words = "Your code could not be used as the assignment says"
+        words += f": {reply.error_type}." if reply.error_type else "."
+        numbers = reply.detail
+    elif reply.kind is ReplyKind.TIMEOUT:
+        words = "Your code did not come to an end in the time that a test has."
+    elif reply.kind is ReplyKind.DIED:
+        words = "Your code ended the Python process (or ran out of memory)."
+    else:
+        words = f"What your code returned cannot be read: {reply.detail or 'it is too large'}."
     return Verdict(Outcome.FAILED, words, numbers)
 
 

@@ -18,6 +18,7 @@ import click
 from grader.errors import ClusterError, GraderError, KernelError
 
 COMMANDS = {  # -> the module that has it
+    "bundle": "bundle",
     "check": "check",
     "demo": "grade",
     "doctor": "doctor",

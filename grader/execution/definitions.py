@@ -11,8 +11,6 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 MAX_CELL = 200_000  # characters
 MAX_TOTAL = 2_000_000
 MAX_STATEMENTS = 5_000
@@ -67,6 +65,9 @@ def _of_cell(cell: str) -> Iterator[str]:
 
 
 def _plain_python(cell: str) -> str:
+    # Only here: the self-check that students get does without where IPython is not installed.
+    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415
+
     manager = TransformerManager()  # type: ignore[no-untyped-call]  # IPython's own lack
     if sum(map(_is_magic, cell.splitlines())) > MAX_MAGICS:
         raise ValueError("IPython takes time with the square of their number")
