@@ -23,6 +23,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -56,16 +57,32 @@ def self_contained(text: str, name: str) -> str:
     Raises:
         PackError: the module does not define `name`, or does so twice.
     """
-    statements = [_bare(statement) for statement in ast.parse(text).body]
+    statements = _statements(text)
     wanted, needed = {name}, set[int]()
-    while fresh := [
-        i for i, s in enumerate(statements) if i not in needed and _defines(s) & wanted
-    ]:
+    while fresh := [i for i, s in enumerate(statements) if i not in needed and s.defines & wanted]:
         needed.update(fresh)
-        wanted |= {n for i in fresh for n in _uses(statements[i])}
-    if sum(name in _defines(statements[i]) for i in needed) != 1:
+        wanted |= {n for i in fresh for n in statements[i].uses}
+    if sum(name in statements[i].defines for i in needed) != 1:
         raise PackError(f"probes.py should define `{name}` once, as a function at the top level.")
-    return "".join(ast.unparse(statements[i]) + "\n" for i in sorted(needed))
+    return "".join(statements[i].source for i in sorted(needed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A top-level statement, without what only people read: its text, and names."""
+
+    source: str
+    defines: frozenset[str]
+    uses: frozenset[str]
+
+
+@lru_cache(maxsize=4)  # one text is asked for each of its probes
+def _statements(text: str) -> tuple[_Statement, ...]:
+    bare = [_bare(statement) for statement in ast.parse(text).body]
+    return tuple(
+        _Statement(ast.unparse(each) + "\n", frozenset(_defines(each)), frozenset(_uses(each)))
+        for each in bare
+    )
 
 
 def _defines(statement: ast.stmt) -> set[str]:

@@ -77,12 +77,18 @@ def grader_commands(page: Path) -> Iterator[str]:
         yield from re.findall(r"^ *- (?:run: )?(grader .*)$", block, re.MULTILINE)
 
 
+def found(group: click.Group, name: str) -> click.Command:
+    command = group.get_command(click.Context(group), name)
+    assert command, f"there is no command {name}"
+    return command
+
+
 def leaf_commands(
     command: click.Command = main, path: tuple[str, ...] = ("grader",)
 ) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from leaf_commands(inner, (*path, name))
+        for name in command.list_commands(click.Context(command)):
+            yield from leaf_commands(found(command, name), (*path, name))
     else:
         yield " ".join(path), command
 
@@ -97,7 +103,7 @@ def test_every_command_that_is_shown_can_be_given(line: str) -> None:
     _, *words = shlex.split(line)
     while isinstance(command, click.Group):
         assert words, f"{line} names no command"
-        command = command.commands[words.pop(0)]
+        command = found(command, words.pop(0))
     context = click.Context(command)
     given, _, _ = command.make_parser(context).parse_args(words)
     for parameter in command.params:

@@ -9,7 +9,9 @@ import tomllib
 from collections.abc import Callable
 from contextlib import nullcontext
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -17,10 +19,11 @@ from click.testing import CliRunner
 
 from grader.cli import main
 from grader.errors import KernelError, SubmissionError
-from grader.grading.check import UNDECIDED, Checked
+from grader.grading.check import Checked
 from grader.model import (
     CheckResult,
     Grade,
+    Late,
     Outcome,
     ProbedIn,
     RunOutcome,
@@ -144,7 +147,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """In place of kernels: the notebooks that were run, and by their names what came of it."""
     done: list[Path] = []
 
-    def check(notebook: Path, pack: Pack, *_: object, **__: object) -> Checked:
+    def check(pack: Pack, notebook: Path) -> Checked:
         done.append(notebook)
         if "broken" in notebook.name:
             raise SubmissionError("broken.ipynb is no notebook.")
@@ -172,12 +175,14 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
             file=notebook.name,
             sha256="0" * 64,
             run=RunRecord(outcome=RunOutcome.COMPLETE, probed_in=ProbedIn.NOTEBOOK),
-            score=score(pack.rubric, results, marks={}, late=UNDECIDED),
+            score=score(pack.rubric, results, marks={}, late=Late()),
         )
         return Checked(grade=grade, executed="", exhibits={})
 
-    monkeypatch.setattr(notebooks, "check_notebook", check)
-    monkeypatch.setattr(notebooks, "notebook_executor", lambda *_: nullcontext())
+    def checker(pack: Pack, *_: object, **__: object) -> nullcontext[SimpleNamespace]:
+        return nullcontext(SimpleNamespace(check=partial(check, pack)))
+
+    monkeypatch.setattr(notebooks, "checker", checker)
     return done
 
 
@@ -254,7 +259,7 @@ def test_what_could_not_be_graded_is_a_sentence_and_the_status_of_check(
     found = run()
     assert (status, 1) == (found.ret, len(runs))
     found.assert_outcomes(errors=5)
-    assert "check_notebook" not in found.stdout.str()  # no line of a traceback
+    assert "checking.check" not in found.stdout.str()  # no line of a traceback
 
 
 def test_keywords_choose_items(run: Run, runs: list[Path]) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from grader.cli.options import (
     FOLDER,
+    NEEDS_ATTENTION,
     command_line,
     cores,
     isolation_option,
@@ -30,8 +31,6 @@ from grader.grading.reporting import Night
 from grader.grading.setting import notebook_executor
 from grader.kernels.isolation import Isolation
 from grader.reports.changes import ChangeRow, HistoryRow, changes_report, history_report
-
-NEEDS_ATTENTION = 3
 
 
 def changed_rows(night: Night) -> list[ChangeRow]:

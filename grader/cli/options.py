@@ -16,12 +16,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from grader.grading.night import Watcher
+from grader.grading.watcher import Watcher
 from grader.kernels.isolation import Isolation
 from grader.model import Limits
 from grader.packs import PACK_VARIABLE, Pack, bundled, load_pack
 
 STORE_VARIABLE = "GRADER_STORE"
+NEEDS_ATTENTION = 3  # an exit status
 F = TypeVar("F", bound=Callable[..., Any])
 SECONDS = click.FloatRange(min=0, min_open=True)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

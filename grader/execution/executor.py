@@ -54,6 +54,7 @@ class _Probing:
     waiting: list[ProbeCall]
     replies: dict[ProbeKey, Reply] = field(default_factory=dict)
     where: ProbedIn | None = None
+    isolation: tuple[str, ...] = ()  # of the first kernel
     deaths: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -67,12 +68,18 @@ class _Probing:
 
 @dataclass(frozen=True, slots=True)
 class NotebookExecutor:
-    """Runs notebooks, any number of them at a time in one event loop."""
+    """Runs notebooks, any number of them at a time in one event loop.
+
+    Args:
+        definitions_only: whether to run no cells, and to ask what the notebook defines; a quick
+            look, which sees nothing of what the cells do.
+    """
 
     kernels: Kernels
     limits: Limits
     workplace: Workplace
     slots: int = 0  # as many as are asked for
+    definitions_only: bool = False
 
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         """Return what the submission did and answered. Raises KernelError only."""
@@ -83,29 +90,32 @@ class NotebookExecutor:
             record = RunRecord(outcome=RunOutcome.UNREADABLE, notes=(str(error),))
             return Evidence(run=record, replies={})
         ran, probing = CellsRun(self.limits), _Probing(list(calls))
-        async with self._kernel() as kernel:
-            isolation = kernel.isolation
-            await run_cells(kernel, notebook, self.limits, ran)
-            await self._ask_notebook(kernel, ran, probing)
+        if self.definitions_only:
+            ran.lost = "No cell was to be run"
+        else:
+            async with self._kernel(probing) as kernel:
+                await run_cells(kernel, notebook, self.limits, ran)
+                await self._ask_notebook(kernel, ran, probing)
         await self._ask_definitions(notebook, ran, probing)
         record = RunRecord(
             outcome=ran.outcome,
             probed_in=probing.where,
             cells=tuple(ran.cells),
             seconds=round(time.monotonic() - begun, 3),
-            isolation=isolation,
+            isolation=probing.isolation,
             notes=(*ran.notes, *probing.notes),
         )
         executed = await asyncio.to_thread(nb.written, notebook)
         return Evidence(run=record, replies=probing.replies, executed=executed)
 
     @asynccontextmanager
-    async def _kernel(self) -> AsyncIterator[Kernel]:
-        """Start a prepared kernel in a fresh folder."""
+    async def _kernel(self, probing: _Probing) -> AsyncIterator[Kernel]:
+        """Start a prepared kernel in a fresh folder, for these questions."""
         async with (
             self.workplace.staged() as folder,
             self.kernels.start(folder, self.limits) as kernel,
         ):
+            probing.isolation = probing.isolation or kernel.isolation
             await prepare(kernel, self.workplace.offline, self.limits)
             yield kernel
 
@@ -139,7 +149,7 @@ class NotebookExecutor:
         for _ in range(MAX_FRESH):
             if not probing.waiting or probing.deaths > MAX_DEATHS:
                 break
-            async with self._kernel() as kernel:
+            async with self._kernel(probing) as kernel:
                 await self._ask_fresh(kernel, sources, probing)
         probing.blame(ReplyKind.DIED, probing.waiting)
 

@@ -24,6 +24,7 @@ from grader.canvas import (
     read_times,
 )
 from grader.errors import UsageError
+from grader.grading.deadline import late_policy
 from grader.lateness import Lateness, LatePolicy, late, parse_when
 from grader.model import Mark, Student
 from grader.rubric import Rubric
@@ -61,9 +62,7 @@ class Course:
         Raises:
             UsageError: one cannot be read at all; single bad rows are problems, told later.
         """
-        policy = LatePolicy(
-            rubric.late.points_per_day, rubric.late.grace_minutes, rubric.late.timezone
-        )
+        policy = late_policy(rubric)
         roster = read_gradebook(_there(tables.roster)) if tables.roster else None
         return cls(
             policy=policy,

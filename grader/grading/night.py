@@ -29,24 +29,17 @@ from grader.grading.keys import Keys, environment, reference
 from grader.grading.known import KnownMistakes
 from grader.grading.order import Order
 from grader.grading.reporting import Night
+from grader.grading.watcher import Watcher
 from grader.intake import Intake, take_in
 from grader.model import Evidence, ProbeCall, ProbeKey, Reply
 from grader.store import Happened, Kept, Question, Store, locked, open_store
 from grader.text import display_safe
 
-__all__ = ["Order", "Watcher", "grade_night"]
+__all__ = ["Order", "grade_night"]
 
 NO_NOTEBOOK = "What was handed in is not a notebook that can be run. Ask the staff what to do."
 REFERENCE = "reference"
 OpenExecutor = Callable[[], AbstractContextManager[Executor]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watcher:
-    """What wants to know how far the night is."""
-
-    began: Callable[[int], None] = lambda _: None
-    seen: Callable[[bool], None] = lambda _: None  # whether it wants attention
 
 
 def grade_night(order: Order, open_executor: OpenExecutor, watcher: Watcher) -> Night:

@@ -30,6 +30,7 @@ def subject_of(
         path=path_in_repository(notebook, environment),
         notebook=text_of(notebook),
         questions={call.probe_id: call.source for call in checked.calls},
+        facts=checked.facts,
     )
 
 

@@ -26,7 +26,6 @@ from grader.grading.night import (
     NO_NOTEBOOK,
     OpenExecutor,
     Running,
-    Watcher,
     notebooks,
     opened,
     prepared,
@@ -34,6 +33,7 @@ from grader.grading.night import (
 from grader.grading.order import Order
 from grader.grading.reporting import CanvasExport, Night
 from grader.grading.setting import SECRET_FILE, SECRET_VARIABLE, course_secret
+from grader.grading.watcher import Watcher
 from grader.intake import Intake
 from grader.model import Limits
 from grader.packs import bundled, load_pack

@@ -14,7 +14,8 @@ from grader.errors import UsageError
 from grader.execution.executor import NotebookExecutor
 from grader.execution.workplace import Workplace
 from grader.kernels.forked.layers import NETWORK
-from grader.kernels.isolation import Isolation, open_kernels
+from grader.kernels.isolation import Isolation, begun, open_kernels
+from grader.kernels.server import ForkServer
 from grader.model import Limits
 from grader.packs import Pack
 
@@ -52,16 +53,29 @@ class Setting:
         )
 
     @contextmanager
-    def executor(self, warn: Callable[[str], None]) -> Iterator[NotebookExecutor]:
+    def begun(self) -> Iterator[ForkServer | None]:
+        """Begin to start what `executor` waits for, and end it on leaving."""
+        server = begun(self.isolation, hidden=self.hidden)
+        try:
+            yield server
+        finally:
+            if server:
+                server.close()
+
+    @contextmanager
+    def executor(
+        self, warn: Callable[[str], None], server: ForkServer | None = None
+    ) -> Iterator[NotebookExecutor]:
         """Give what runs notebooks in kernels of their own, in this process.
 
         Args:
             warn: told in a sentence if kernels are less isolated than they could be.
+            server: what `begun` gave.
 
         Raises UsageError where a layer is missing that is asked for or needed.
         """
         with open_kernels(
-            self.isolation, hidden=self.hidden, needed=self.needed, warn=warn
+            self.isolation, hidden=self.hidden, needed=self.needed, warn=warn, server=server
         ) as kernels:
             yield NotebookExecutor(kernels=kernels, limits=self.limits, workplace=self.workplace)
 

@@ -67,6 +67,18 @@ class Layer:
         return MENDS.get(self.name, NAMESPACES)
 
 
+def begun(isolation: Isolation, *, hidden: Sequence[Path] = ()) -> ForkServer | None:
+    """Return a server that has begun to start, for `open_kernels`; None: there will be none.
+
+    Until it is ready there is time for something else. Whoever asks for it closes it.
+    """
+    if isolation is Isolation.OFF or sys.platform != "linux":
+        return None
+    server = ForkServer(hidden=hidden)
+    server.launch()
+    return server
+
+
 @contextmanager
 def open_kernels(
     isolation: Isolation,

@@ -86,6 +86,13 @@ class ForkServer:
     _process: subprocess.Popen[bytes] | None = None
     _report: Report | None = None
 
+    def launch(self) -> None:
+        """Begin to start, and do not wait for it as `start` does, which also tells what failed."""
+        with self._lock:
+            if self._control is None:
+                with contextlib.suppress(KernelError):
+                    self._spawn()
+
     def start(self) -> Report:
         """Return once kernels can be had. Does nothing if they can.
 
@@ -93,10 +100,12 @@ class ForkServer:
         """
         with self._lock:
             if self._report is None or not self._there():
-                self._drop()
                 with contextlib.ExitStack() as undo:
                     undo.callback(self._drop)
-                    report = self._begin()
+                    if self._report is not None or self._control is None:
+                        self._drop()
+                        self._spawn()
+                    report = self._awaited()
                     undo.pop_all()
                 self._report = report
             return self._report
@@ -147,7 +156,8 @@ class ForkServer:
         poll.register(self._control, 0)
         return not poll.poll(0)
 
-    def _begin(self) -> Report:
+    def _spawn(self) -> None:
+        """Start the process, and tell it what to do. Raises KernelError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         with theirs:
@@ -165,10 +175,18 @@ class ForkServer:
         ours.settimeout(START_SECONDS)
         try:
             ours.send(json.dumps(self._config()).encode())
-            said = ours.recv(LARGEST_REPLY)
+        except OSError as error:
+            self._drop()
+            raise KernelError(f"The fork server did not start: {error}.") from error
+
+    def _awaited(self) -> Report:
+        """Return what the server says of itself once it is ready. Raises KernelError."""
+        control = self._started()
+        try:
+            said = control.recv(LARGEST_REPLY)
         except OSError as error:
             raise KernelError(f"The fork server did not start: {error}.") from error
-        ours.settimeout(None)
+        control.settimeout(None)
         reply: dict[str, Any] = json.loads(said or b'{"error": "it ended at once"}')
         if "error" in reply:
             reason = str(reply["error"]).strip().splitlines()[-1]

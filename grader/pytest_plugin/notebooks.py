@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 import pytest
 
 from grader.errors import GraderError, KernelError
-from grader.grading.check import check_notebook
+from grader.grading.check import checker
 from grader.grading.publishing import subject_of, text_of
-from grader.grading.setting import given_secret, notebook_executor
+from grader.grading.setting import given_secret
 from grader.kernels.isolation import Isolation
 from grader.model import CheckResult, Outcome
 from grader.packs import PACK_VARIABLE, Pack, bundled, load_pack
@@ -127,10 +127,10 @@ class NotebookFile(pytest.File):
         known = self.known
         secret = given_secret(None, os.environ)
         limits = known.pack.rubric.limits.limits()
-        with notebook_executor(
-            known.pack, limits, known.isolation, known.warnings.append
-        ) as executor:
-            checked = check_notebook(self.path, known.pack, executor, secret=secret)
+        with checker(
+            known.pack, limits, known.isolation, known.warnings.append, secret=secret
+        ) as checking:
+            checked = checking.check(self.path)
         subject = subject_of(checked, known.pack, self.path, os.environ)
         known.subjects.append(subject)
         if subject.unjudged:

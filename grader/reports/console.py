@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.exhibits import Exhibit
+from grader.facts import Fact
 from grader.model import CheckResult, Grade, Outcome, Section, State
 from grader.pictures import Listing, Picture
 from grader.reports.feedback import (
@@ -37,6 +38,7 @@ from grader.reports.feedback import (
     listed,
     pointed,
 )
+from grader.reports.outlook import TITLE, Outlook, outlook
 from grader.reports.results import in_order
 from grader.reports.tables import Attention
 from grader.rubric import Rubric
@@ -182,6 +184,7 @@ def check_report(
     grade: Grade,
     rubric: Rubric,
     exhibits: Mapping[str, Exhibit] = NOTHING,
+    facts: Sequence[Fact] = (),
     *,
     to: TextIO | None = None,
 ) -> str:
@@ -189,11 +192,13 @@ def check_report(
 
     Args:
         exhibits: what there is to show of lost checks, by check id.
+        facts: what was found in it for whoever marks by hand.
         to: the stream that this will be written to. It decides on colour and signs; without one,
             the text is plain and in UTF-8, as for a file.
     """
     said = feedback(grade, rubric, exhibits)
-    return printed(_Report(said, plain_signs=not can_write("✓✗", to)).whole(), to)
+    ahead = outlook(said, rubric, facts)
+    return printed(_Report(said, ahead, plain_signs=not can_write("✓✗", to)).whole(), to)
 
 
 def printed(what: RenderableType, to: TextIO | None) -> str:
@@ -235,8 +240,8 @@ def can_write(signs: str, to: TextIO | None) -> bool:
 class _Report:
     """Lays one notebook's feedback out as lines of words and points."""
 
-    def __init__(self, said: Feedback, *, plain_signs: bool) -> None:
-        self.said = said
+    def __init__(self, said: Feedback, ahead: Outlook, *, plain_signs: bool) -> None:
+        self.said, self.ahead = said, ahead
         self.sign = {outcome: signs[plain_signs] for outcome, signs in _SIGNS.items()}
 
     def whole(self) -> Group:
@@ -250,7 +255,7 @@ class _Report:
         parts += self.foremost()
         for view in self.said.items:
             parts += ["", *self.item(view)]
-        return Group(*parts, "", *self.run(), "", *self.account())
+        return Group(*parts, *self.marked(), "", *self.run(), "", *self.account())
 
     def foremost(self) -> list[RenderableType]:
         """What matters most: praise, or the few losses that cost the most."""
@@ -325,6 +330,23 @@ class _Report:
         row.add_row(Text(self.sign[outcome], style=_STYLES[outcome]), _text(title), _text(points))
         return Padding(row, (0, 0, 0, 2))
 
+    def marked(self) -> list[RenderableType]:
+        """What people will look at, as a list to go through."""
+        if not self.ahead.marked:
+            return []
+        lines: list[RenderableType] = ["", _text(TITLE, "bold")]
+        for item in self.ahead.marked:
+            lines += [_indented(item.head), *(_indented(f"- {each}", 4) for each in item.criteria)]
+        if self.ahead.found:
+            rows = Table.grid(padding=(0, 2, 0, 0))
+            rows.add_column(no_wrap=True)
+            rows.add_column(overflow="fold")
+            for word, label, finding in self.ahead.found:
+                style = {"ok": "green", "look": "yellow"}.get(word, "")
+                rows.add_row(_text(word, style), _text(f"{label}: {finding}"))
+            lines += [_indented("Found in this notebook:"), Padding(rows, (0, 0, 0, 4))]
+        return lines
+
     def run(self) -> list[RenderableType]:
         run = self.said.grade.run
         isolation = ", ".join(run.isolation) or "none"
@@ -333,6 +355,7 @@ class _Report:
             *(_indented(sentence) for sentence in (*self.said.run, *self.said.notes)),
             *(_indented(line) for line in self.cells()),
             _indented(f"Isolation: {isolation}.", 2, "dim"),
+            _indented(self.ahead.final, 2),
         ]
 
     def cells(self) -> list[str]:

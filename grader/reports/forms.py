@@ -20,11 +20,11 @@ GITHUB = "github"
 
 
 def _text(subject: Subject) -> str:
-    return check_report(subject.grade, subject.rubric, subject.exhibits)
+    return check_report(subject.grade, subject.rubric, subject.exhibits, subject.facts)
 
 
 def _markdown(subject: Subject) -> str:
-    return markdown_report(subject.grade, subject.rubric, subject.exhibits)
+    return markdown_report(subject.grade, subject.rubric, subject.exhibits, subject.facts)
 
 
 def _json(subject: Subject) -> str:
@@ -56,5 +56,5 @@ def on_stream(form: str, subject: Subject, to: TextIO) -> bytes:
     """
     if form != TEXT:
         return as_file(form, subject)
-    text = check_report(subject.grade, subject.rubric, subject.exhibits, to=to)
+    text = check_report(subject.grade, subject.rubric, subject.exhibits, subject.facts, to=to)
     return f"{text}\n".encode(to.encoding or "utf-8", "replace")

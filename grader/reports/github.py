@@ -32,7 +32,7 @@ def github_report(subject: Subject) -> str:
 
 def job_summary(subject: Subject) -> str:
     """Return the report in Markdown, short enough for a job's summary."""
-    text = markdown_report(subject.grade, subject.rubric, subject.exhibits)
+    text = markdown_report(subject.grade, subject.rubric, subject.exhibits, subject.facts)
     if len(text.encode()) <= MOST_SUMMARY:
         return text
     kept: list[str] = []

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from grader.exhibits import Exhibit
+from grader.facts import Fact
 from grader.model import Grade, Outcome
 from grader.pictures import Listing, Picture
 from grader.reports.feedback import (
@@ -27,6 +28,7 @@ from grader.reports.feedback import (
     listed,
     pointed,
 )
+from grader.reports.outlook import TITLE, Outlook, outlook
 from grader.rubric import Rubric
 from grader.text import clipped, display_safe, plain
 
@@ -38,13 +40,20 @@ _BEGIN = re.compile(r"^(?:[-+](?=\s|$)|\d+[.)](?=\s|$)|-(?=[-\s]*$)|=(?==*$))")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
-def markdown_report(grade: Grade, rubric: Rubric, exhibits: Mapping[str, Exhibit] = NOTHING) -> str:
+def markdown_report(
+    grade: Grade,
+    rubric: Rubric,
+    exhibits: Mapping[str, Exhibit] = NOTHING,
+    facts: Sequence[Fact] = (),
+) -> str:
     """Return all that there is to say of a grade.
 
     Args:
         exhibits: what there is to show of lost checks, by check id.
+        facts: what was found in it for whoever marks by hand.
     """
     said = feedback(grade, rubric, exhibits)
+    ahead = outlook(said, rubric, facts)
     blocks = [
         f"# {text(said.title)}",
         text(grade.file),
@@ -53,7 +62,9 @@ def markdown_report(grade: Grade, rubric: Rubric, exhibits: Mapping[str, Exhibit
         *(text(sentence) for sentence in said.missing),
         _account(said),
         *(block for view in said.items for block in _item(view)),
+        *_marked(ahead),
         *_run(said),
+        text(ahead.final),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -90,6 +101,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 # ------------------------------------------------------------------------------- parts
+def _marked(ahead: Outlook) -> list[str]:
+    """What people will look at, as lists."""
+    if not ahead.marked:
+        return []
+    blocks = [f"## {TITLE}"]
+    for item in ahead.marked:
+        criteria = "\n".join(f"- {text(each)}" for each in item.criteria)
+        blocks += [f"**{text(item.head)}**", criteria]
+    if ahead.found:
+        rows = [(text(word), text(label), text(finding)) for word, label, finding in ahead.found]
+        blocks += ["Found in this notebook:", _table(("", "what", "found"), rows)]
+    return blocks
+
+
 def _foremost(said: Feedback) -> list[str]:
     if not said.foremost:
         return [text(said.praise)]

@@ -7,12 +7,13 @@ A form is a module of its own that turns a Subject into text: `junit`, `github`,
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
 from grader.exhibits import Exhibit
+from grader.facts import Fact
 from grader.model import CheckResult, Grade, ItemResult, Outcome, Section, State, Total
 from grader.reports.feedback import Feedback, ItemView, feedback
 from grader.reports.places import Place, Places, places
@@ -29,6 +30,7 @@ class Subject:
         path: the notebook's, from the top of the repository where there is one.
         notebook: what stands in that file.
         questions: probe id -> the Python that asks it.
+        facts: what was found in it for whoever marks by hand.
     """
 
     grade: Grade
@@ -38,6 +40,7 @@ class Subject:
     path: str = ""
     notebook: str = ""
     questions: Mapping[str, str] = field(default_factory=dict)
+    facts: Sequence[Fact] = ()
 
     @cached_property
     def said(self) -> Feedback:

@@ -18,7 +18,7 @@ import click
 import pytest
 import yaml
 
-from grader.cli import main
+from grader.cli.check import check
 from grader.reports.forms import FORMS
 
 CI = Path("docs/ci").resolve()
@@ -217,8 +217,7 @@ def test_gitlabs_job_runs_a_command_that_there_is_and_keeps_what_it_writes() -> 
     for name, value in included["variables"].items():
         line = line.replace(f"${name}", str(value))
     _, _, *words = shlex.split(line)
-    command = main.commands["check"]
-    given, _, _ = command.make_parser(click.Context(command)).parse_args(words)
+    given, _, _ = check.make_parser(click.Context(check)).parse_args(words)
     written = dict(each.split("=") for each in given["also"])
     reports = job["artifacts"]["reports"]
     assert reports == {form: written[form] for form in ("junit", "codequality")}

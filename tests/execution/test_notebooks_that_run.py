@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from grader.execution.executor import Kernels
+from grader.execution.executor import Kernels, NotebookExecutor
 from grader.kernels.warm import WarmKernels
 from grader.model import CellOutcome, Evidence, Limits, ProbedIn, ReplyKind, RunOutcome
 from tests.execution.scenarios import (
     URL,
+    WORKPLACE,
     Scenario,
     assert_ended,
     code,
@@ -234,3 +237,20 @@ def test_the_executed_notebook_is_one(honest: Evidence) -> None:
     executed = json.loads(honest.executed)
     assert len(CELLS) == len(executed["cells"])
     assert all({} == cell["metadata"] for cell in executed["cells"])
+
+
+# ------------------------------------------------------------------------------- a quick look
+def test_a_quick_look_asks_what_is_defined_and_runs_no_cell(
+    kernels: Kernels, tmp_path: Path
+) -> None:
+    scenario = Scenario(
+        cells=["def relu(s): return max(s, 0)\nwhile True: pass", "seen = relu(1)"],
+        probes={"relu": "return names.relu(-1)", "seen": "return names.seen"},
+    )
+    executor = NotebookExecutor(kernels, Limits(), WORKPLACE, definitions_only=True)
+    evidence = asyncio.run(executor.run(scenario.submission(tmp_path), scenario.calls()))
+    assert (RunOutcome.COMPLETE, ()) == (evidence.run.outcome, evidence.run.cells)
+    assert ProbedIn.DEFINITIONS is evidence.run.probed_in
+    assert 0 == reply(evidence, "relu").value
+    assert ReplyKind.UNDEFINED is reply(evidence, "seen").kind
+    assert evidence.run.isolation

@@ -15,9 +15,10 @@ import numpy as np
 from grader.grading.batch import Exam
 from grader.grading.course import Tables
 from grader.grading.history import Story, story
-from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.night import Order, grade_night
 from grader.grading.rejudging import Again, rejudge
 from grader.grading.reporting import CanvasExport, Night
+from grader.grading.watcher import Watcher
 from grader.model import Evidence, ProbeCall, Reply, ReplyKind, RunOutcome, RunRecord, Submission
 from grader.packs import load_pack
 

@@ -10,7 +10,7 @@ import pytest
 from grader.checks import Answer
 from grader.errors import SubmissionError, UsageError
 from grader.grading.batch import Exam
-from grader.grading.check import check_notebook
+from grader.grading.check import checker
 from grader.grading.setting import notebook_executor
 from grader.kernels.isolation import Isolation
 from grader.model import (
@@ -18,6 +18,7 @@ from grader.model import (
     Limits,
     ProbedIn,
     RunOutcome,
+    Section,
     Seed,
     Student,
     Submission,
@@ -70,15 +71,36 @@ def test_adam_ends_at_the_published_weight_in_the_reference(pack: Pack) -> None:
 def test_what_is_no_notebook_is_told_in_a_sentence(pack: Pack, tmp_path: Path) -> None:
     (tmp_path / "Ng-A2.ipynb").write_text("{", encoding="utf-8")
     with (
-        notebook_executor(pack, LIMITS, Isolation.OFF, print) as executor,
+        checker(pack, LIMITS, Isolation.OFF, print) as checking,
         pytest.raises(SubmissionError, match=r"Ng-A2\.ipynb is broken"),
     ):
-        check_notebook(tmp_path / "Ng-A2.ipynb", pack, executor)
+        checking.check(tmp_path / "Ng-A2.ipynb")
 
 
 def test_several_notebooks_are_for_the_other_command(pack: Pack) -> None:
     with (
-        notebook_executor(pack, LIMITS, Isolation.OFF, print) as executor,
+        checker(pack, LIMITS, Isolation.OFF, print) as checking,
         pytest.raises(UsageError, match="grader grade"),
     ):
-        check_notebook(Path("submissions/a2-canvas-export.zip"), pack, executor)
+        checking.check(Path("submissions/a2-canvas-export.zip"))
+
+
+@pytest.mark.kernel
+def test_a_quick_look_finds_the_same_in_the_code(pack: Pack) -> None:
+    """A right notebook; and one that would run for ever."""
+    with checker(pack, LIMITS, Isolation.AUTO, print, quick=True) as checking:
+        for notebook in (RIGHT, RIGHT.with_name("endless-loop.ipynb")):
+            found = checking.check(notebook)
+            assert 70 == found.grade.score.sections[Section.CODE].points
+            assert ((), ProbedIn.DEFINITIONS) == (found.grade.run.cells, found.grade.run.probed_in)
+            assert () == found.facts
+
+
+@pytest.mark.kernel
+def test_a_student_is_told_what_people_will_look_at(pack: Pack) -> None:
+    with checker(pack, LIMITS, Isolation.AUTO, print, due="2000-01-01T00:00") as checking:
+        found = checking.check(RIGHT)
+    assert {"Rows read", "Experiment table"} <= {fact.label for fact in found.facts}
+    days = found.grade.score.late.days
+    assert days
+    assert days > 9000

@@ -30,9 +30,10 @@ from grader.grading import cluster
 from grader.grading.batch import Exam, Executor, run_all
 from grader.grading.cluster import ClusterExecutor
 from grader.grading.course import Tables
-from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.night import Order, grade_night
 from grader.grading.reporting import CanvasExport
 from grader.grading.setting import Setting, remote_executor
+from grader.grading.watcher import Watcher
 from grader.grading.worker import Answer, Station, difference, versions
 from grader.kernels import isolation
 from grader.kernels.forked.layers import NETWORK

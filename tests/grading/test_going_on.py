@@ -12,7 +12,8 @@ import pytest
 
 from grader.errors import KernelError, StoreError, UsageError
 from grader.grading.course import Tables
-from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.night import Order, grade_night
+from grader.grading.watcher import Watcher
 from grader.model import Evidence, Limits, ProbeCall, State, Submission
 from grader.reports.changes import HistoryRow, history_report
 from grader.store import locked, open_store

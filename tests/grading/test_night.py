@@ -18,8 +18,9 @@ from grader.errors import UsageError
 from grader.grading.batch import Exam
 from grader.grading.course import Tables
 from grader.grading.marking import template
-from grader.grading.night import Order, Watcher, grade_night
+from grader.grading.night import Order, grade_night
 from grader.grading.reporting import CanvasExport, Night
+from grader.grading.watcher import Watcher
 from grader.model import Evidence, ProbeCall, RunOutcome, RunRecord, State, Submission
 from grader.packs import Pack, load_pack
 
