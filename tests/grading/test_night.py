@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,8 @@ class ReferenceExecutor:
 
 @pytest.fixture(scope="module")
 def pack() -> Pack:
-    return load_pack("a2", [Path("rubrics")])
+    """A2 without its known mistakes: nobody makes one here, and to work them out takes longest."""
+    return replace(load_pack("a2", [Path("rubrics")]), mistakes={})
 
 
 @pytest.fixture(scope="module")
