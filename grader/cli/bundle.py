@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from grader.cli.options import FILE, cores
+from grader.cli.options import FILE, cores, pack_dir_option
 from grader.grading.bundling import autograder
 from grader.grading.bundling import bundle as make_bundle
-from grader.packs import PACK_VARIABLE, bundled, load_pack
+from grader.packs import bundled, load_pack
 
 
 @click.command()
@@ -20,13 +20,7 @@ from grader.packs import PACK_VARIABLE, bundled, load_pack
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write here; default: the script's name with .zip.",
 )
-@click.option(
-    "--pack-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    multiple=True,
-    envvar=PACK_VARIABLE,
-    help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
-)
+@pack_dir_option
 @click.option("--gradescope", is_flag=True, help="Make an autograder zip for Gradescope instead.")
 @click.option("--wheel", type=FILE, help="With --gradescope: the grader as `pip wheel` makes it.")
 @click.option(

@@ -7,20 +7,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from grader.cli.options import NEEDS_ATTENTION
+from grader.cli.options import NEEDS_ATTENTION, pack_dir_option
 from grader.grading.doctor import examine
-from grader.packs import PACK_VARIABLE, bundled
+from grader.packs import bundled
 from grader.reports.console import doctor_table
 
 
 @click.command()
-@click.option(
-    "--pack-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    multiple=True,
-    envvar=PACK_VARIABLE,
-    help="A folder of your own assignments; may be repeated.",
-)
+@pack_dir_option
 @click.pass_context
 def doctor(ctx: click.Context, pack_dir: tuple[Path, ...]) -> None:
     """Say what is installed, what works here, and what to do about what does not.

@@ -32,17 +32,20 @@ _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
 
 def pack_options(command: F) -> F:
     """Which assignment, and from where."""
-    options = (
-        click.option("--assignment", default="a2", show_default=True, help="Which assignment."),
-        click.option(
-            "--pack-dir",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            multiple=True,
-            envvar=PACK_VARIABLE,
-            help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
-        ),
+    option = click.option("--assignment", default="a2", show_default=True, help="Which assignment.")
+    return with_options([option], pack_dir_option(command))
+
+
+def pack_dir_option(command: F) -> F:
+    """From where assignments are, besides those that come with the grader."""
+    option = click.option(
+        "--pack-dir",
+        type=FOLDER,
+        multiple=True,
+        envvar=PACK_VARIABLE,
+        help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
     )
-    return with_options(options, command)
+    return with_options([option], command)
 
 
 def limit_options(command: F) -> F:

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from grader.cli.options import pack_dir_option
 from grader.grading.pack_new import FILES, make_pack
 from grader.grading.pack_test import PackTest, try_pack
-from grader.packs import PACK_VARIABLE, bundled
+from grader.packs import bundled
 from grader.reports.console import pack_table
 from grader.text import plain
 
@@ -51,13 +52,7 @@ def new(name: str, pack_dir: Path) -> None:
 
 @pack.command("test")
 @click.argument("name")
-@click.option(
-    "--pack-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    multiple=True,
-    envvar=PACK_VARIABLE,
-    help=f"A folder of your own assignments (also ${PACK_VARIABLE}); may be repeated.",
-)
+@pack_dir_option
 @click.option(
     "--jobs", default=2, show_default=True, type=click.IntRange(min=1), help="Processes at a time."
 )

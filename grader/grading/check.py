@@ -85,8 +85,7 @@ class Checker:
     def _facts(self, submission: Submission, evidence: Evidence) -> tuple[Fact, ...]:
         if not self.ran:  # its outputs are of some other run, and it was not asked for its data
             return ()
-        found = gather_facts(self.exam.pack, submission.path, evidence.replies, evidence.executed)
-        return tuple(found)
+        return gather_facts(self.exam.pack, submission.path, evidence.replies, evidence.executed)
 
 
 @contextmanager

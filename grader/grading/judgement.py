@@ -157,7 +157,7 @@ class Judge:
         def verdict(rule: CheckRule, probe: str) -> Verdict:
             known = verdicts.get(self.keys.verdicts[rule.id, probe])
             if known is not None:
-                return _verdict(*known[:4], seed=tuple(known[4] or ()))
+                return _read(known)
             if judging is None:
                 raise _NotKnownError
             return judging.verdict(rule, probe)
@@ -201,8 +201,7 @@ class Judge:
                 verdicts[key] = before.verdicts[key]
             if key not in verdicts:
                 verdicts[key] = _written(judging.verdict(rule, probe))
-            known = verdicts[key]
-            return _verdict(*known[:4], seed=tuple(known[4] or ()))
+            return _read(verdicts[key])
 
         found = results(self.exam.pack.rubric, verdict)
         for item, key in self._names_of(found).items():
@@ -236,6 +235,10 @@ def _written(verdict: Verdict) -> list[Any]:
     seed = verdict.seed
     where = [seed.visibility, seed.index] if seed else None
     return [verdict.outcome, verdict.words, verdict.numbers, verdict.staff_note, where]
+
+
+def _read(written: Sequence[Any]) -> Verdict:
+    return _verdict(*written[:4], seed=tuple(written[4] or ()))
 
 
 @lru_cache(maxsize=4096)  # most of a class have the same
