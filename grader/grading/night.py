@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader.errors import UsageError
+from grader.errors import EvidenceError, UsageError
 from grader.files import sweep
 from grader.grading.asked import asked_for, entry_to_json
 from grader.grading.batch import Exam, Executor, Ran, run_all
@@ -207,7 +207,7 @@ class Running:
             if ran.evidence is None:
                 came[sha256] = ran.fault
             else:
-                came[sha256] = self._keep(tasks[sha256], ran.evidence, place)
+                came[sha256] = self._kept(tasks[sha256], ran.evidence, place)
                 self.executed += 1
             watcher.seen(ran.evidence is None)
 
@@ -238,6 +238,14 @@ class Running:
             return ""
         asks = ", ".join(missing)
         return f"{file} was not asked {asks} as it is now: `grader rejudge --run` does that."
+
+    def _kept(self, task: _Task, evidence: Evidence, place: str) -> Kept | str:
+        """Keep what a run showed; where that has no room, say so: the others go on."""
+        try:
+            return self._keep(task, evidence, place)
+        except (EvidenceError, MemoryError) as error:
+            why = str(error) or "There is not enough memory."
+            return f"What the notebook showed could not be kept. {why}"
 
     def _keep(self, task: _Task, evidence: Evidence, place: str) -> Kept:
         """Keep what a run showed, together with what is known already and was not asked again."""

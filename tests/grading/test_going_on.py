@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from grader.errors import KernelError, StoreError, UsageError
+from grader.evidence import MAX_BYTES
 from grader.grading.course import Tables
 from grader.grading.night import Order, grade_night
 from grader.grading.watcher import Watcher
-from grader.model import Evidence, Limits, ProbeCall, State, Submission
+from grader.model import Evidence, Limits, ProbeCall, Reply, ReplyKind, State, Submission
 from grader.reports.changes import HistoryRow, history_report
 from grader.store import locked, open_store
 from tests.grading.small_class import SayingExecutor, SmallClass, changed, class_in
@@ -119,6 +121,30 @@ def test_a_fault_of_ours_is_never_kept_as_the_students(small: SmallClass) -> Non
     night = small.grade()
     assert 3 == night.executed
     assert {State.NEEDS_MARKS} == {grade.score.state for grade in night.grades}
+
+
+def test_an_answer_too_large_to_be_kept_concerns_its_own_notebook_only(small: SmallClass) -> None:
+    order = small.order()
+    beyond = np.broadcast_to(np.zeros(1), (MAX_BYTES,))  # 16 GB for whoever copies it
+
+    @contextmanager
+    def with_one_too_large() -> Iterator[SayingExecutor]:
+        class TooLarge(SayingExecutor):
+            async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
+                evidence = await SayingExecutor.run(self, submission, calls)
+                if "_12_" not in submission.file:
+                    return evidence
+                reply = Reply(ReplyKind.VALUE, beyond)
+                return replace(evidence, replies=dict.fromkeys(evidence.replies, reply))
+
+        with small.executor(order) as executor:
+            yield TooLarge(executor.exam)
+
+    night = grade_night(order, with_one_too_large, Watcher())
+    states = {grade.student.canvas_id: grade.score.state for grade in night.grades}
+    marked, attention = State.NEEDS_MARKS, State.NEEDS_ATTENTION
+    assert {"12": attention, "17": marked, "23": marked} == states
+    assert 1 == small.grade().executed
 
 
 def test_other_limits_run_again_only_what_they_could_change(small: SmallClass) -> None:
