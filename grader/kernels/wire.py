@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 MOST_PARTS = 1000  # of one message; Jupyter's have seven, and one for each buffer
+MOST_COMMANDS = 64  # of one connection; there is one, and a few more where sockets ask for life
 MOST_WAITING = 16  # messages; the rest waits in the kernel
 MOST_UNSENT = 64 << 20  # bytes to a kernel that takes none
 RETRY_SECONDS = 0.01
@@ -44,6 +45,7 @@ class Frames:
         self._held = bytearray()
         self._parts: list[bytes] = []
         self._size = 0  # of the parts
+        self._commands = 0
 
     def feed(self, chunk: bytes) -> Iterator[list[bytes]]:
         """Yield the messages that are complete. Raises WireError where the bytes are none."""
@@ -94,6 +96,9 @@ class Frames:
 
     def _obey(self, command: bytes) -> None:
         """Take a command. READY ends the handshake; others are of no interest here."""
+        self._commands += 1
+        if self._commands > MOST_COMMANDS:
+            raise WireError(f"there are more than {MOST_COMMANDS} commands")
         name = command[1 : 1 + command[0]] if command else b""
         if name == b"READY":
             self.ready = True

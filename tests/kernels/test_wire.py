@@ -63,6 +63,7 @@ def test_any_bytes_are_messages_or_refused(data: bytes) -> None:
         (HANDSHAKE + (bytes([MORE | LONG]) + (LARGEST // 2).to_bytes(8, "big")
                       + bytes(LARGEST // 2)) * 2 + bytes([0, 1]), "bytes"),
         (HANDSHAKE + bytes([MORE, 0]) * (wire.MOST_PARTS + 1), "parts"),
+        (HANDSHAKE + bytes([COMMAND, 0]) * wire.MOST_COMMANDS, "commands"),
     ],
 )  # fmt: skip
 def test_what_is_no_message_or_too_much_of_one_is_refused(data: bytes, why: str) -> None:
