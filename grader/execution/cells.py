@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from grader.execution.definitions import definitions
 from grader.execution.exchange import Ended, define
 from grader.execution.guarded import GuardedClient, megabytes
 from grader.execution.notebook import Notebook
@@ -118,6 +117,6 @@ def _skip(record: CellsRun, index: int) -> None:
 
 
 async def _define(kernel: Kernel, source: str, limits: Limits, record: CellsRun) -> None:
-    ended = await define(kernel, definitions([source]), limits)
+    ended = await define(kernel, [source], limits)
     if ended in (Ended.DIED, Ended.STUCK):
         record.lost = "The kernel was gone after a cell that had been stopped"

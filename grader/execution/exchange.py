@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from grader import inside
 from grader.errors import KernelError
+from grader.inside.definitions import readable
 from grader.kernels.client import Message
 from grader.kernels.kernel import Kernel
 from grader.model import Limits
@@ -25,7 +26,7 @@ PUBLISHED = frozenset(
 )  # for a request of the grader's: the rest is noise
 QUIET_SECONDS = 1.0  # without a message, after which what has not come is not to come
 LATE_SECONDS = 0.3  # for what a kernel sent before it died
-DEFINITION_SECONDS = 10.0  # for one statement
+DEFINITION_SECONDS = 10.0  # for one statement, and for finding those of one cell
 _SHELL = '__import__("IPython").get_ipython()'  # a notebook may have a get_ipython of its own
 
 
@@ -137,8 +138,12 @@ async def prepare(kernel: Kernel, offline: Mapping[str, str], limits: Limits) ->
         raise KernelError(f"The kernel could not be prepared for grading ({ended}).")
 
 
-async def define(kernel: Kernel, sources: Sequence[str], limits: Limits) -> Ended:
-    """Run definitions, each on its own: one that fails does not stop the next."""
+async def define(kernel: Kernel, cells: Sequence[str], limits: Limits) -> Ended:
+    """Run the definitions in cells, each on its own: one that fails does not stop the next.
+
+    The kernel finds them: a short text may take minutes to be read, and here others would wait.
+    """
     seconds = min(limits.cell_seconds, DEFINITION_SECONDS)
-    body = {"sources": list(sources), "seconds": seconds}
+    finder = inside.source("definitions")
+    body = {"finder": finder, "cells": list(readable(cells)), "seconds": seconds}
     return await exchange(kernel, magic("grader_define", body), seconds=2 * limits.cell_seconds)
