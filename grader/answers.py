@@ -20,6 +20,7 @@ import numpy as np
 from grader.model import Array, Other, Reply, ReplyKind, Table, Value
 
 MAX_HEADER = 4 << 20
+MAX_PARTS = 500_000  # brackets and commas of a header; an answer of the harness has 400,000
 MAX_NPY_HEADER = 4096
 MAX_DIMENSIONS = 32  # of an array; evidence keeps no more
 MAX_DEPTH = 100  # of nested parts; an answer that the harness wrote has far fewer
@@ -52,7 +53,10 @@ def _decode(payload: bytes, limit: int) -> Reply:
     size = struct.unpack_from(">I", payload)[0]
     if size > min(MAX_HEADER, len(payload) - 4):
         raise _Malformed("the answer is cut off")
-    header = json.loads(payload[4 : 4 + size].decode("utf-8"))
+    head = payload[4 : 4 + size]
+    if sum(map(head.count, (b"[", b"{", b","))) > MAX_PARTS:
+        raise _Malformed("the answer has too many parts")
+    header = json.loads(head.decode("utf-8"))
     kind = ReplyKind(header["kind"])
     if kind not in SAID_BY_STUDENT:
         raise _Malformed("the answer claims what only the grader can say")

@@ -127,6 +127,7 @@ HOSTILE = {
         ),
         NPY,
     ),
+    "a million numbers": framed(header({"list": [1] * 1_000_000})),
     "of 40 dimensions": encode("value", np.zeros((1,) * 40)),
     "characters that there are not": encode("value", np.array(["ab"]))[:-8] + b"\xff" * 8,
     "tables in tables without end": framed(header(tables_in_tables(60))),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, TypeAlias
 
 from nbformat import NotebookNode
@@ -21,6 +22,8 @@ Content: TypeAlias = Mapping[str, Any]
 KEPT_OF_A_FLOOD = 64 << 10
 LONGEST_NAME = 1_000  # of what is kept as the name of something
 MOST_COUNT = 1 << 31  # of executions
+MOST_FORMS = 50  # of one output
+MOST_LINES = 1_000  # of a traceback
 MOST_JSON = 20_000  # parts of a value; what holds more is shown in its other forms only
 MOST_JSON_DEPTH = 40
 LINE = 16  # at most: what is written of an output's line beside its text
@@ -66,10 +69,11 @@ def _count(content: Content) -> dict[str, Any]:
 
 def _error(content: Content) -> dict[str, Any]:
     lines = content.get("traceback")
+    lines = lines[:MOST_LINES] if isinstance(lines, list) else []
     return {
         "ename": _text(content.get("ename")),
         "evalue": _text(content.get("evalue")),
-        "traceback": [_text(line) for line in lines] if isinstance(lines, list) else [],
+        "traceback": [_text(line) for line in lines],
     }
 
 
@@ -97,7 +101,7 @@ def _is_name(value: object) -> bool:
 
 def _bundle(data: Mapping[str, object]) -> Iterable[tuple[str, object]]:
     """Yield the forms of an output: texts, and of those that are JSON what is small enough."""
-    for form, value in data.items():
+    for form, value in islice(data.items(), MOST_FORMS):
         is_json = form == "application/json" or form.endswith("+json")
         if isinstance(value, str) or (is_json and _is_small(value)):
             yield form, value

@@ -32,6 +32,7 @@ WELCOME_SECONDS = 0.5
 LARGER_THAN_AN_ANSWER = 1 << 20
 MOST_TRAFFIC = 1 << 30  # bytes that one kernel may send: a plot drawn anew for 10,000 epochs
 COST_OF_A_MESSAGE = 4 << 10  # bytes that take as long to read as the smallest message
+COST_OF_A_PART = 32  # bytes that take as long to read as what a bracket or a comma stands for
 COST_OF_NOISE = 4  # times as much for a message that belongs to nothing that was asked
 
 
@@ -45,9 +46,13 @@ class Meter:
     left: int = MOST_TRAFFIC
     spent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def count(self, size: int, *, noise: bool) -> None:
+    def count(self, size: int, *, noise: bool = False) -> None:
         """Take in a message of `size` bytes."""
-        self.left -= (size + COST_OF_A_MESSAGE) * (COST_OF_NOISE if noise else 1)
+        self.take((size + COST_OF_A_MESSAGE) * (COST_OF_NOISE if noise else 1))
+
+    def take(self, cost: int) -> None:
+        """Take in what is as much work as `cost` bytes."""
+        self.left -= cost
         if self.left < 0:
             self.spent.set()
 
@@ -152,7 +157,9 @@ class BoundedChannel:
         parts = frames[frames.index(DELIM) + 1 :]
         if not compare_digest(parts[0], self.session.sign(parts[1:5])):
             raise ValueError("It is signed by nobody that we know.")
-        if sum(parts[4].count(mark) for mark in (b"[", b"{", b",")) > MAX_PARTS:
+        count = sum(map(parts[4].count, (b"[", b"{", b",")))
+        self.meter.take(COST_OF_A_PART * count)
+        if count > MAX_PARTS:
             raise ValueError("It is of more parts than there is memory for.")
         content = self.session.unpack(parts[4])
         if not isinstance(content, dict):

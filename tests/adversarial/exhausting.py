@@ -210,6 +210,51 @@ for depth in (300, 450, 480, 490, 600, 900, 990, 100_000):
 print("TRIED")
 """
     ),
+    "an update of a thousand outputs in many cells": attack(
+        "from IPython.display import HTML, display, update_display\nprint('TRIED')",
+        *["for _ in range(200): display(0, display_id='x')"] * 5,
+        "update_display(HTML('x' * 500_000), display_id='x')",
+        sign="wrote more than",
+    ),
+    "one name for all displays": attack(
+        "for number in range(1500): display(number, display_id='x')\nprint('TRIED')"
+    ),
+    "a count of executions of a megabyte": attack(
+        SEND
+        + """
+count = [0] * 300_000
+for _ in range(40):
+    count = [count]
+for kind in ("status", "execute_input", "execute_result"):
+    publish(kind, {"execution_state": "busy", "execution_count": count, "data": {}, "metadata": {}})
+print("TRIED")
+"""
+    ),
+    "values that are written as indents": attack(
+        SEND
+        + """
+value = [1] * 300_000
+for _ in range(200):
+    value = [value]
+for data in ({"application/json": value}, {"text/plain": value}, {"x+json": value, "text/html": ""}):
+    publish("display_data", {"data": data, "metadata": data})
+publish("error", {"ename": "E", "evalue": "", "traceback": [""] * 300_000})
+publish("display_data", {"data": {f"{i}/x": "" for i in range(200_000)}, "metadata": {}})
+print("TRIED")
+"""
+    ),
+    "messages that answer nothing": attack(
+        SEND
+        + """
+nobody = {"header": {"msg_id": "nobody"}}
+for number in range(50_000):
+    publish("stream", {"name": "stdout", "text": "x" * 30_000}, parent=nobody)
+    if number % 100 == 0:
+        time.sleep(0.02)  # or they fill the memory of this kernel
+print("GOT through")
+""",
+        sign="wrote more than",
+    ),
     "an error of a megabyte": attack("raise ValueError('x' * 10**6)", sign="ValueError"),
     "a thread that never stops printing": attack(
         "import threading\ndef shout():\n    for _ in range(20_000): print('y' * 1000); time.sleep(0.001)\n"
@@ -250,6 +295,7 @@ ENDLESS = {
     "a regular expression": attack(
         "import re\nre.match('(a+)+$', 'a' * 60 + 'b')", seconds=SHORT, sign="stopped"
     ),
+    "a text that takes minutes to read": attack("\\'" * 20_000, seconds=SHORT, sign="stopped"),
     "an ignored interrupt": attack(
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    try: time.sleep(600)\n"
         "    except BaseException: pass",
@@ -309,6 +355,28 @@ def double(x):
 print('TRIED')
 """,
         probe_seconds=SHORT,
+    ),
+    "of one array, 25,000 times": attack(
+        """
+def double(x):
+    import io, json, struct
+    import numpy as np
+    out = io.BytesIO()
+    np.save(out, np.zeros(60_000))
+    header = {"kind": "value", "value": {"list": [{"array": 0}] * 25_000}, "error_type": "",
+              "detail": "", "blobs": [len(out.getvalue())]}
+    head = json.dumps(header).encode()
+    reply = struct.pack(">I", len(head)) + head + out.getvalue()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink("/proc/self/fd/" + name).startswith("pipe"):
+                os.write(int(name), struct.pack(">Q", len(reply)) + reply)
+        except OSError:
+            pass
+    os._exit(0)
+print('TRIED')
+""",
+        sign="names an array twice",
     ),
     "nested 100,000 deep": attack(
         "def double(x):\n    value = []\n    for _ in range(100_000): value = [value]\n    return value\n"

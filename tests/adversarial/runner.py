@@ -271,6 +271,7 @@ class Grading:
         return {
             "outputs": _outputs(executed),
             "said": said,
+            "written": len(executed.encode()),
             "points": str(grade.score.final),
             "fault": judged.fault,
             "staff": [r.staff_note for r in judged.results],
