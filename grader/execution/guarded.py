@@ -31,7 +31,8 @@ STOP_SECONDS = 2.0  # for a cell to end that was interrupted
 AGAIN_SECONDS = 1.0  # for an idle kernel to say so
 QUIET_SECONDS = 1.0  # without a message, after which output that has not come is not to come
 LATE_SECONDS = 0.2  # for what a kernel sent before it died
-MEND_SECONDS = 1.0  # for a broken connection to come back
+MEND_SECONDS = 1.0  # for a connection to come back that the kernel has closed
+MEND_REFUSED_SECONDS = 10.0  # for one that was cut here: it does come back, however busy all is
 MOST_OF_ONE_NAME = 100  # outputs that one message may change
 MOST_NAMES = 1_000  # of outputs that later messages may change
 OUTPUTS = frozenset(
@@ -124,9 +125,11 @@ class GuardedClient(NotebookClient):
 
     async def _find_out_why_broken(self, gone: asyncio.Task[None]) -> None:
         """Tell a message that was too large from a socket that was closed."""
-        mended = asyncio.ensure_future(self._kernel.client.reconnect())
+        client, now = self._kernel.client, asyncio.get_running_loop().time()
+        patience = MEND_REFUSED_SECONDS if client.iopub_channel.wire.refused else MEND_SECONDS
+        mended = asyncio.ensure_future(client.reconnect())
         try:
-            await _first(mended, gone, until=asyncio.get_running_loop().time() + MEND_SECONDS)
+            await _first(mended, gone, until=now + patience)
             if mended.done():
                 self._flooded.set()
             else:

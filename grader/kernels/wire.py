@@ -120,6 +120,7 @@ class Wire:
         self.path, self.kind, self.identity, self.largest = path, kind, identity, largest
         self.received = 0  # messages, of this connection and earlier ones
         self.broken = asyncio.Event()  # set when this connection has been cut, by either side
+        self.refused = False  # whether it was by this side
         self.joined = asyncio.Event()  # set when the handshake is done
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
@@ -136,6 +137,7 @@ class Wire:
         """Connect, again if this was connected before; what was not read of that is forgotten."""
         self.close()
         self.broken.clear()
+        self.refused = False
         self.joined.clear()
         self._messages.clear()
         self._frames = Frames(self.largest)
@@ -211,7 +213,7 @@ class Wire:
         try:
             self._messages.extend(self._frames.feed(chunk))
         except WireError:
-            chunk = b""
+            chunk, self.refused = b"", True
         if self._messages:
             self._arrived.set()
         if self._frames.ready and not self.joined.is_set():

@@ -91,7 +91,7 @@ def test_what_nobody_asked_for_is_left_unread_and_counts_more() -> None:
 
     def say(session: Session) -> list[list[bytes]]:
         session.unpack = unpack
-        return [frames(session, **about) for about in ({"parent": "another"}, {}, {"kind": "comm"})]
+        return [frames(session, parent="another"), frames(session), frames(session, kind="comm")]
 
     got, channel = talk(say, lambda c: c.answer(ASKED, {"stream"}))
     assert ["stream"] == [message["msg_type"] for message in got]

@@ -144,7 +144,9 @@ def test_a_publisher_of_libzmq_is_heard_and_heard_again_after_a_cut(
             heard.append(await end.receive())
             publisher.send(bytes(2 * LARGEST))
             await end.broken.wait()
+            assert end.refused
             end.open()
+            assert not end.refused
             await end.joined.wait()
         end.close()
         return heard
