@@ -154,7 +154,7 @@ class GuardedClient(NotebookClient):
             msg["content"] = outputs.cleaned(kind, msg["content"])
         except ValueError:
             return None
-        if kind in OUTPUTS and not self._has_room(kind, msg["content"]):
+        if kind in OUTPUTS and not self._has_room(kind, msg["content"], msg["size"]):
             return None
         try:
             return super().process_message(msg, cell, cell_index)
@@ -171,11 +171,15 @@ class GuardedClient(NotebookClient):
             if not cells:
                 del self._display_id_map[name]
 
-    def _has_room(self, kind: str, content: dict[str, Any]) -> bool:
-        """Say whether an output can be kept; if not, the cell is to be stopped."""
+    def _has_room(self, kind: str, content: dict[str, Any], size: int) -> bool:
+        """Say whether an output can be kept; if not, the cell is to be stopped.
+
+        Args:
+            size: bytes of its message, in which no text is shorter than in a notebook's file.
+        """
         if self._flooded.is_set():
             return False
-        weight = outputs.weight(content) * self._times(kind, content)
+        weight = (size + outputs.layout(content)) * self._times(kind, content)
         self._held += weight
         if self._held > self._limit:
             # An animation replaces its picture thousands of times and holds one at the end.

@@ -128,22 +128,25 @@ def _is_small(value: object) -> bool:
 # ------------------------------------------------------------------------------- how much it is
 def weight(output: Mapping[str, Any]) -> int:
     """Return how many bytes an output takes at most in the notebook's file."""
-    total = COST_OF_AN_OUTPUT
-    for key, value in output.items():
-        total += LINE + len(key)
-        if key == "data":
-            total += sum(_written(form) + _written(part) for form, part in value.items())
-        elif key == "traceback":
-            total += sum(map(_written, value))
-        elif isinstance(value, str):
-            total += _written(value)
+    values: list[object] = [value for key, value in output.items() if key != "data"]
+    for form, value in output.get("data", {}).items():
+        values += [form, value] if isinstance(value, str) else [form]
+    return layout(output) + sum(map(_bytes, values))
+
+
+def layout(output: Mapping[str, Any]) -> int:
+    """Return how many of them are not the texts themselves: those of a message are known."""
+    total = COST_OF_AN_OUTPUT + LINE * len(output.get("traceback", ()))
+    for value in output.get("data", {}).values():
+        total += 2 * LINE
+        if not isinstance(value, str):
+            total += _bytes(value) + _indents(value, MORE_DEPTH)
     return total
 
 
-def _written(value: object) -> int:
-    """Return how many bytes a value takes at most, indented as a part of an output."""
-    size = LINE + len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    return size if isinstance(value, str) else size + _indents(value, MORE_DEPTH)
+def _bytes(value: object) -> int:
+    """Return how many bytes a value takes where nothing is indented."""
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _indents(value: object, depth: int) -> int:

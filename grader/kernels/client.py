@@ -225,14 +225,16 @@ class BoundedClient(AsyncKernelClient):
             self.kernel_info()
 
     async def drain(self, listening: asyncio.Future[None], seconds: float) -> None:
-        """Wait for `listening` to be done, but no longer than messages come on iopub.
+        """Wait for `listening` to be done, but no longer than something comes on iopub.
 
         Args:
-            seconds: without a message, after which what has not come is not to come.
+            seconds: without anything, after which what has not come is not to come.
         """
-        wire, seen = self.iopub_channel.wire, -1
-        while not listening.done() and seen != wire.received:
-            seen = wire.received
+        wire, heard = self.iopub_channel.wire, -1
+        while not (listening.done() or self.spent.is_set()):
+            if heard == wire.heard and not wire.waiting:
+                return
+            heard = wire.heard
             await asyncio.wait({listening}, timeout=seconds)
 
     async def reconnect(self) -> None:

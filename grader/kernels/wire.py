@@ -118,7 +118,7 @@ class Wire:
 
     def __init__(self, path: str, kind: str, *, identity: bytes = b"", largest: int) -> None:
         self.path, self.kind, self.identity, self.largest = path, kind, identity, largest
-        self.received = 0  # messages, of this connection and earlier ones
+        self.heard = 0  # times that something came, of this connection and earlier ones
         self.broken = asyncio.Event()  # set when this connection has been cut, by either side
         self.refused = False  # whether it was by this side
         self.joined = asyncio.Event()  # set when the handshake is done
@@ -167,13 +167,17 @@ class Wire:
         if self.joined.is_set() and self._socket is not None:
             self._write()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a message that nobody has taken yet."""
+        return bool(self._messages)
+
     async def receive(self) -> list[bytes]:
         """Return the frames of the next message. It may wait for ever."""
         while not self._messages:
             self._arrived.clear()
             self._listen()
             await self._arrived.wait()
-        self.received += 1
         return self._messages.popleft()
 
     # --------------------------------------------------------------- the connection
@@ -210,6 +214,7 @@ class Wire:
             return
         except OSError:
             chunk = b""
+        self.heard += 1
         try:
             self._messages.extend(self._frames.feed(chunk))
         except WireError:

@@ -183,7 +183,9 @@ OUTPUT = {
         sign="wrote more than",
     ),
     "a million display messages": attack(
-        "for number in range(10**6): display(number)\nprint('GOT through')", sign="wrote more than"
+        "for number in range(10**6): display(number)\nprint('GOT through')",
+        seconds=120.0,
+        sign="wrote more than",
     ),
     "a message nested deeply": attack(
         SEND
@@ -217,7 +219,7 @@ print("TRIED")
         sign="wrote more than",
     ),
     "one name for all displays": attack(
-        "for number in range(1500): display(number, display_id='x')\nprint('TRIED')"
+        "for number in range(600): display(number, display_id='x')\nprint('TRIED')", seconds=120.0
     ),
     "a count of executions of a megabyte": attack(
         SEND

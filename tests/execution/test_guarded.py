@@ -36,6 +36,7 @@ class Talk:
             "msg_type": kind,
             "parent_header": {"msg_id": "1"},
             "content": content,
+            "size": len(json.dumps(content)),
         }
         self.client.process_message(message, self.notebook.cells[cell], cell)
 

@@ -12,7 +12,7 @@ from nbformat.v4 import output_from_msg
 
 from grader.execution import outputs
 from grader.execution.guarded import OUTPUTS, TRACKED
-from grader.execution.outputs import cleaned, size, weight
+from grader.execution.outputs import cleaned, layout, size, weight
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates too
 JSON = st.recursive(
@@ -66,7 +66,8 @@ def test_whatever_a_kernel_shows_is_an_output_and_no_larger_than_it_counts(
     output = shown(kind, content)
     if output is not None:  # nbformat has found it valid
         assert written(output) <= weight(output)
-        assert weight(output) <= weight({**cleaned(kind, content), "output_type": kind})
+        message = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        assert written(output) <= len(message.encode("utf-8", "replace")) + layout(output)
         assert {} == output.get("metadata", {})
 
 
