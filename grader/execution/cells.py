@@ -98,6 +98,8 @@ async def _run_cells(kernel: Kernel, notebook: Notebook, limits: Limits, record:
         was_silent = client.silent
         ran, idle = await client.run_cell(index, seconds)
         record.add(ran, idle=idle, seconds=seconds)
+        if kernel.client.spent.is_set():
+            record.lost = f"The notebook sent more than the grader can take in, by cell {index + 1}"
         if client.silent and not was_silent and not record.lost:
             record.notes.append(f"Cell {index + 1} closed the way of all output.")
         if ran.outcome in STOPPED and idle:

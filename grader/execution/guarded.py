@@ -38,7 +38,6 @@ MOST_NAMES = 1_000  # of outputs that later messages may change
 OUTPUTS = frozenset(
     {"stream", "display_data", "execute_result", "error", "update_display_data", "clear_output"}
 )
-TRACKED = OUTPUTS | {"status", "execute_input"}
 
 
 class GuardedClient(NotebookClient):
@@ -251,7 +250,7 @@ class GuardedClient(NotebookClient):
         """Take the messages of one cell until it is done, and leave all others unread."""
         channel = self._kernel.client.iopub_channel
         while True:
-            message = await channel.answer(parent_msg_id, TRACKED)
+            message = await channel.answer(parent_msg_id, outputs.KINDS)
             try:
                 self.process_message(message, cell, cell_index)
             except CellExecutionComplete:

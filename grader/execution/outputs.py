@@ -87,6 +87,7 @@ _CLEAN: Mapping[str, Callable[[Content], dict[str, Any]]] = {
     "status": lambda content: {"execution_state": _text(content.get("execution_state"))},
     "execute_input": _count,
 }
+KINDS = frozenset(_CLEAN)  # of messages that say something of a cell
 
 
 def _text(value: object) -> str:

@@ -121,11 +121,11 @@ class BoundedChannel:
         if self.meter.spent.is_set():
             self.stop()
             await asyncio.Future()
-        frames = await self.wire.receive()
-        self._at_once += sum(map(len, frames)) + AT_ONCE // 8
         if self._at_once > AT_ONCE:
             self._at_once = 0
             await asyncio.sleep(0)
+        frames = await self.wire.receive()
+        self._at_once += sum(map(len, frames)) + AT_ONCE // 8
         return frames
 
     def _opened(self, frames: list[bytes], size: int) -> Message:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nbformat.v4 import output_from_msg
 
 from grader.execution import outputs
-from grader.execution.guarded import OUTPUTS, TRACKED
+from grader.execution.guarded import OUTPUTS
 from grader.execution.outputs import cleaned, layout, size, weight
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates too
@@ -71,7 +71,7 @@ def test_whatever_a_kernel_shows_is_an_output_and_no_larger_than_it_counts(
         assert {} == output.get("metadata", {})
 
 
-@given(st.sampled_from(sorted(TRACKED)), CONTENT)
+@given(st.sampled_from(sorted(outputs.KINDS)), CONTENT)
 def test_what_nbclient_is_told_besides_is_of_the_types_that_it_expects(
     kind: str, content: dict[str, Any]
 ) -> None:
