@@ -133,7 +133,7 @@ def _grade(order: Order, executor: OpenExecutor, note: str) -> int:
     console.print(night_report(night.grades, night.attention, order.out))
     if not night.first:
         rest = f"`grader history {order.out} STUDENT` tells any student's"
-        console.print(changes_report(changed_rows(night), rest=rest))
+        click.echo(changes_report(changed_rows(night), rest=rest))
     ran = f"{night.executed} of {len(night.grades)} run, the others' evidence was there already."
     for notice in (note, ran, *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")
