@@ -32,7 +32,7 @@ from grader.model import (
 )
 from grader.reports import github
 from grader.reports.forms import FORMS, as_file, on_stream
-from grader.reports.github import github_report, job_summary
+from grader.reports.github import github_report, job_summary, unchecked
 from grader.reports.subject import Subject
 from grader.rubric import Rubric
 from tests.reports.gradescope_schema import TEST, TOP, breaches
@@ -271,6 +271,28 @@ def test_no_word_of_a_student_begins_a_command(words: str, subject: MakeSubject)
     for _, properties, _ in found[:-1]:
         assert {"file", "line", "title"} == set(properties)
         assert properties["line"].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        ("Warning: x.\nError: Lee.ipynb is broken: no\n JSON.\n", "Lee.ipynb is broken: no JSON."),
+        ("Usage: grader check\n\nError: 'x' is not one of 1%, Error: 2.\n", "'x' is not one of 1%"),
+        ("Error: a\n::stop-commands::<img src=x>\u2028", "a ::stop-commands::"),
+        ("", "The grader ended without a word"),
+    ],
+)
+def test_a_notebook_without_a_report_has_one_command_and_one_line_in_the_summary(
+    stderr: str, said: str
+) -> None:
+    command, summary = unchecked(stderr)
+    found = COMMAND.fullmatch(command)
+    assert found, command
+    assert ("error", "title=grader") == (found[1], found[2])
+    assert unescaped(found[3]).startswith(said)
+    assert summary.startswith("**Not checked.** ")
+    assert summary.endswith("\n")
+    assert OURS >= kinds(summary)
 
 
 def test_the_summary_is_the_markdown_and_of_bearable_size(
