@@ -191,6 +191,26 @@ def test_junit_is_what_the_parsers_of_gitlab_and_github_count(subject: MakeSubje
     assert all(len(case) <= 1 for case in cases)
 
 
+def test_gitlab_can_tell_two_checks_of_one_title_apart(subject: MakeSubject) -> None:
+    made = subject(LOST)
+    score = made.grade.score
+    adam = replace(
+        score.items[0], checks=tuple(replace(c, title="Adam") for c in score.items[0].checks)
+    )
+    items = (adam, *score.items[1:])
+    root = junit(replace(made, grade=replace(made.grade, score=replace(score, items=items))))
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(names) == len(set(names))
+    assert ("a2.adam", "Adam (adam_parabola)") == names[0]
+
+
+def test_a_path_from_the_current_folder_is_one_from_the_top_for_gitlab(
+    subject: MakeSubject,
+) -> None:
+    (entry, _) = json.loads(as_file("codequality", subject(LOST, path="./work/Lee-A2.ipynb")))
+    assert "work/Lee-A2.ipynb" == entry["location"]["path"]
+
+
 def test_junit_stays_valid_whatever_was_written(subject: MakeSubject, hostile: str) -> None:
     words = f"]]>&amp;<a>{hostile}\x00\x0b\ufffe"
     junit(subject(dict.fromkeys(LOST, words), path=f"{words}.ipynb"))
@@ -311,11 +331,16 @@ def test_the_summary_is_the_markdown_and_of_bearable_size(
 # ------------------------------------------------------------------------------- GitLab, badge
 def test_code_quality_has_an_entry_for_each_lost_check(subject: MakeSubject) -> None:
     entries = json.loads(as_file("codequality", subject(LOST, run=hostile_run("NameError: x"))))
-    assert ["adam_parabola", "relu_shape", "cell_2"] == [each["check_name"] for each in entries]
+    assert ["adam_parabola", "relu_shape", "cell 2"] == [each["check_name"] for each in entries]
     for each in entries:
         assert {"description", "check_name", "fingerprint", "severity", "location"} <= set(each)
+        assert all(
+            each[key] and isinstance(each[key], str) for key in ("description", "check_name")
+        )
         assert each["severity"] in {"info", "minor", "major", "critical", "blocker"}
         assert re.fullmatch("[0-9a-f]{64}", each["fingerprint"])
+        assert "work/Lee-A2.ipynb" == each["location"]["path"]
+        assert type(each["location"]["lines"]["begin"]) is int
     assert {"path": "work/Lee-A2.ipynb", "lines": {"begin": ADAM_LINE}} == entries[0]["location"]
     assert 3 == len({each["fingerprint"] for each in entries})
 
