@@ -181,15 +181,18 @@ def test_what_cannot_be_graded_is_a_result_for_gradescope_and_an_assignments_mis
     (tmp_path / "Ng-T1.ipynb").write_text("{", encoding="utf-8")
     pack = ("--assignment", "tiny", "--pack-dir", str(tiny_pack), "--isolation", "off")
 
-    def status(file: Path) -> int:
-        asked = ["check", str(tmp_path / "Ng-T1.ipynb"), *pack, "--also", f"gradescope={file}"]
-        return CliRunner().invoke(main, asked).exit_code
+    def check(file: Path) -> tuple[int, str]:
+        asked = ["check", str(tmp_path / "Ng-T1.ipynb"), *pack, "--format", "gradescope"]
+        found = CliRunner().invoke(main, [*asked, "--also", f"gradescope={file}"])
+        return found.exit_code, found.stdout
 
-    assert 2 == status(tmp_path / "results.json")
-    result = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    status, shown = check(tmp_path / "results.json")
+    written = (tmp_path / "results.json").read_text(encoding="utf-8")
+    assert (2, json.loads(shown)) == (status, json.loads(written))
+    result = json.loads(written)
     assert (0, True) == (result["score"], "Ng-T1.ipynb is broken" in result["output"])
     (tiny_pack / "tiny" / "rubric.toml").write_text("title = 1\n", encoding="utf-8")
-    assert 2 == status(tmp_path / "other.json")
+    assert (2, "") == check(tmp_path / "other.json")
     assert not (tmp_path / "other.json").exists()
 
 

@@ -11,7 +11,7 @@ import click
 
 from grader.cli.options import F, with_options
 from grader.grading.publishing import append_summary, write_forms, write_refusals
-from grader.reports.forms import FORMS, GITHUB, TEXT, on_stream, withheld
+from grader.reports.forms import FORMS, GITHUB, REFUSALS, TEXT, on_stream, withheld
 from grader.reports.subject import Subject
 
 
@@ -73,8 +73,10 @@ def deliver(
 
 
 def refuse(sentence: str, form: str, output: Path | None, also: Sequence[tuple[str, Path]]) -> None:
-    """Write that the notebook cannot be graded, to the files of forms that have a word for it."""
+    """Show or write that the notebook cannot be graded, in the forms that have a word for it."""
     write_refusals(sentence, _to_files(form, output, also))
+    if not output and form in REFUSALS:
+        click.echo(REFUSALS[form](sentence))
 
 
 def _to_files(

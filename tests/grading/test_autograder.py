@@ -41,6 +41,7 @@ case "$(cat "$AUTOGRADER_ROOT/does")" in
   refuses) echo '{"score": 0, "output": "Lee.ipynb is broken."}' > "$2"; exit 2 ;;
   complains) echo "Usage: grader check" >&2; exit 2 ;;
   fails) exit 3 ;;
+  is-killed) echo '{"score": 100}' > "$2"; kill -9 $$ ;;
 esac
 """
 # Makes environments in which there is no more than the grader above.
@@ -298,11 +299,14 @@ def test_a_notebook_that_cannot_be_run_is_told(ready: Container) -> None:
     assert {"score": 0, "output": "Lee.ipynb is broken."} == ready.result
 
 
-@pytest.mark.parametrize("does", ["complains", "fails"])
+@pytest.mark.parametrize("does", ["complains", "fails", "is-killed"])
 def test_a_fault_that_is_not_the_students_leaves_no_result_not_even_an_old_one(
     does: str, ready: Container
 ) -> None:
-    """Status 2 for the course's mistakes, 3 for the machine's: neither costs a student points."""
+    """Status 2 for the course's mistakes, 3 for the machine's: neither costs a student points.
+
+    Nor does a result count that somebody wrote who then ended the grader.
+    """
     assert 0 == ready.hand_in("Lee-A0.ipynb").returncode
     ready.does(does)
     assert (1, None) == (ready.hand_in().returncode, ready.result)
