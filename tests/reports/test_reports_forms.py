@@ -271,10 +271,23 @@ def test_github_warns_of_cells_that_failed_and_of_what_was_not_tested(
     assert "? of 70 points for the code." == total[2]
 
 
-def test_github_shows_no_more_than_github_shows(subject: MakeSubject, rubric: Rubric) -> None:
+def test_github_shows_no_more_than_github_shows(
+    subject: MakeSubject, rubric: Rubric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten of a kind, however many cells failed; the total is always there."""
     lost = {rule.id: f"Wrong in its own way: {rule.id}." for rule in rubric.checks}
-    kinds_ = [kind for kind, _, _ in commands(subject(lost, swish=True))]
-    assert (10, 3) == (kinds_.count("error"), kinds_.count("notice"))
+    cells = tuple(CellRun(index=i, outcome=CellOutcome.ERROR, error="E: x") for i in range(20))
+    run = RunRecord(outcome=RunOutcome.ERRORS, probed_in=ProbedIn.NOTEBOOK, cells=cells)
+    del lost["use_values"]
+
+    def counts() -> tuple[int, int, int]:
+        made = subject(lost, swish=True, run=run, broken=("use_values",))
+        said = [kind for kind, _, _ in commands(made)]
+        return said.count("error"), said.count("warning"), said.count("notice")
+
+    assert (10, 10, 3) == counts()
+    monkeypatch.setattr(github, "MOST_ANNOTATIONS", 2)
+    assert (2, 2, 2) == counts()
 
 
 @pytest.mark.parametrize(
