@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from grader.cli.forms import deliver, form_options
+from grader.cli.forms import deliver, form_options, refuse
 from grader.cli.options import (
     FILE,
     NEEDS_ATTENTION,
@@ -24,7 +24,7 @@ from grader.cli.options import (
     warn,
 )
 from grader.cli.watching import saves
-from grader.errors import SubmissionError
+from grader.errors import SubmissionError, UsageError
 from grader.grading.check import checker
 from grader.grading.publishing import subject_of
 from grader.grading.setting import given_secret
@@ -40,6 +40,11 @@ LOOK_SECONDS = 0.3  # between two looks at whether the notebook was saved
 @click.option("--quick", is_flag=True, help="Run no cells: ask only what the notebook defines.")
 @click.option("--watch", is_flag=True, help="Check again each time the notebook is saved.")
 @click.option("--due", default="", metavar="TIME", help="Say how late it is now.")
+@click.option(
+    "--submission-metadata",
+    type=FILE,
+    help="Gradescope's JSON of when it was handed in and due, in place of --due and now.",
+)
 @form_options
 @click.option("--min-score", type=float, help="End with status 1 below this many code points.")
 @seed_option
@@ -55,6 +60,7 @@ def check(
     quick: bool,
     watch: bool,
     due: str,
+    submission_metadata: Path | None,
     form: str,
     output: Path | None,
     also: list[tuple[str, Path]],
@@ -79,7 +85,13 @@ def check(
           --also badge=badge.json
       grader check Lastname-A2.ipynb --also codequality=quality.json
       grader check Lastname-A2.ipynb --format gradescope -o results.json
+      grader check Lastname-A2.ipynb --format gradescope -o results.json \\
+          --submission-metadata submission_metadata.json
     """
+    if watch and min_score is not None:
+        raise UsageError("--watch goes on until Ctrl-C, so there is no status for --min-score.")
+    if due and submission_metadata:
+        raise UsageError("--due and --submission-metadata both say when it was due: give one.")
     pack = pack_of(options)
     prepared = checker(
         pack,
@@ -89,11 +101,17 @@ def check(
         secret=given_secret(hidden_seed_file, os.environ),
         quick=quick,
         due=due,
+        metadata=submission_metadata,
     )
     with prepared as checking:
 
         def report() -> Subject:
-            subject = subject_of(checking.check(notebook), pack, notebook, os.environ)
+            try:
+                checked = checking.check(notebook)
+            except SubmissionError as error:
+                refuse(str(error), form, output, also)
+                raise
+            subject = subject_of(checked, pack, notebook, os.environ)
             deliver(subject, form, output, also)
             return subject
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from grader.cli.options import F, with_options
-from grader.grading.publishing import append_summary, write_forms
-from grader.reports.forms import FORMS, GITHUB, TEXT, on_stream
+from grader.grading.publishing import append_summary, write_forms, write_refusals
+from grader.reports.forms import FORMS, GITHUB, REFUSALS, TEXT, on_stream, withheld
 from grader.reports.subject import Subject
 
 
@@ -61,8 +61,25 @@ def deliver(
     subject: Subject, form: str, output: Path | None, also: Sequence[tuple[str, Path]]
 ) -> None:
     """Show or write one report in all forms that were asked for."""
-    write_forms(subject, [*also, *([(form, output)] if output else [])])
+    forms = _to_files(form, output, also)
+    write_forms(subject, forms)
+    for each in dict.fromkeys([form, *(name for name, _ in forms)]):
+        if withheld(each, subject):
+            click.echo(f"Nothing is written for {each}: some checks could not be judged.", err=True)
     if form == GITHUB:
         append_summary(subject, os.environ)
-    if not output:
+    if not output and not withheld(form, subject):
         click.echo(on_stream(form, subject, sys.stdout), nl=False)
+
+
+def refuse(sentence: str, form: str, output: Path | None, also: Sequence[tuple[str, Path]]) -> None:
+    """Show or write that the notebook cannot be graded, in the forms that have a word for it."""
+    write_refusals(sentence, _to_files(form, output, also))
+    if not output and form in REFUSALS:
+        click.echo(REFUSALS[form](sentence))
+
+
+def _to_files(
+    form: str, output: Path | None, also: Sequence[tuple[str, Path]]
+) -> list[tuple[str, Path]]:
+    return [*also, *([(form, output)] if output else [])]

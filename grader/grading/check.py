@@ -14,7 +14,7 @@ from grader.errors import KernelError, SubmissionError, UsageError
 from grader.exhibits import Exhibit
 from grader.facts import Fact
 from grader.grading.batch import Exam, Executor, run
-from grader.grading.deadline import late_at
+from grader.grading.deadline import late_as_told, late_at
 from grader.grading.marking import gather_facts
 from grader.grading.setting import Setting
 from grader.intake import take_in
@@ -43,23 +43,28 @@ class Checker:
     """Checks notebooks of one assignment; what it asks and what runs them is there already.
 
     `ran` says whether notebooks are run, and not only looked at for definitions; `due` is the due
-    time as on the command line.
+    time as on the command line, `metadata` Gradescope's file of when it was handed in and due.
     """
 
     exam: Exam
     executor: Executor
     ran: bool = True
     due: str = ""
+    metadata: Path | None = None
 
     def check(self, notebook: Path) -> Checked:
         """Judge one notebook.
 
         Raises:
             SubmissionError: the file is no notebook that can be graded.
-            UsageError: it is more than one; the due time is none.
+            UsageError: it is more than one; the due time is none, or cannot be read.
             KernelError: no kernel could be had, so nothing is known.
         """
-        late = late_at(datetime.now(UTC), self.due, self.exam.pack.rubric)
+        rubric = self.exam.pack.rubric
+        if self.metadata:
+            late = late_as_told(self.metadata, rubric)
+        else:
+            late = late_at(datetime.now(UTC), self.due, rubric)
         with tempfile.TemporaryDirectory(prefix="grader-check-") as staging:
             submission = _taken(notebook, Path(staging))
             ran = asyncio.run(run(submission, self.exam.calls, self.executor))
@@ -72,7 +77,7 @@ class Checker:
             file=submission.file,
             sha256=submission.sha256,
             run=judged.evidence.run,
-            score=score(self.exam.pack.rubric, judged.results, marks={}, late=late),
+            score=score(rubric, judged.results, marks={}, late=late),
         )
         return Checked(
             grade=grade,
@@ -98,6 +103,7 @@ def checker(
     secret: bytes | None = None,
     quick: bool = False,
     due: str = "",
+    metadata: Path | None = None,
 ) -> Iterator[Checker]:
     """Prepare to check notebooks as the grading will run them.
 
@@ -106,6 +112,7 @@ def checker(
         secret: the course's, where the hidden questions should be asked as well.
         quick: whether to run definitions only.
         due: the due time as on the command line; empty: it is not known.
+        metadata: Gradescope's file of when it was handed in and due, in place of `due` and now.
 
     Raises:
         UsageError, PackError: it is asked for wrongly.
@@ -115,7 +122,7 @@ def checker(
         exam = Exam.of(pack, secret)  # the reference answers while the fork server starts
         with setting.executor(warn, server) as executor:
             asking = replace(executor, definitions_only=quick)
-            yield Checker(exam=exam, executor=asking, ran=not quick, due=due)
+            yield Checker(exam=exam, executor=asking, ran=not quick, due=due, metadata=metadata)
 
 
 def _taken(notebook: Path, staging: Path) -> Submission:

@@ -64,7 +64,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix != ".ipynb":
         return None
-    notebook: NotebookFile = NotebookFile.from_parent(parent, path=file_path)
+    # pytest itself has no name for what lies outside of its root, which may be another project's.
+    inside = file_path.is_relative_to(parent.config.rootpath)
+    name = None if inside else file_path.as_posix()
+    notebook: NotebookFile = NotebookFile.from_parent(parent, path=file_path, nodeid=name)
     return notebook
 
 
