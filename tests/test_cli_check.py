@@ -95,8 +95,8 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 
             return nullcontext(SimpleNamespace(check=check))
 
-        monkeypatch.setattr("grader.cli.check.saves", saves)
-        monkeypatch.setattr("grader.cli.check.checker", checker)
+        monkeypatch.setattr("grader.cli.checking.saves", saves)
+        monkeypatch.setattr("grader.cli.checking.checker", checker)
         return run("--watch")
 
     return watch

@@ -9,7 +9,8 @@ import pytest
 
 from grader.errors import PackError
 from grader.model import ReplyKind
-from grader.packs import bundled, find_packs, load_pack
+from grader.packs import find_packs, load_pack
+from grader.places import bundled
 from grader.rubric import parse_rubric
 
 RUBRIC = """

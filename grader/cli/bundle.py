@@ -9,7 +9,8 @@ import click
 from grader.cli.options import FILE, cores, pack_dir_option
 from grader.grading.bundling import autograder, container
 from grader.grading.bundling import bundle as make_bundle
-from grader.packs import bundled, load_pack
+from grader.packs import load_pack
+from grader.places import bundled
 
 
 @click.command()

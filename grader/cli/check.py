@@ -1,38 +1,19 @@
-"""Check one notebook."""
+"""Check one notebook: what is given on the command line.
+
+A kernel is begun as soon as that is read, and what else takes long is loaded meanwhile.
+"""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from grader.cli.forms import deliver, form_options, refuse
-from grader.cli.options import (
-    FILE,
-    NEEDS_ATTENTION,
-    isolation_option,
-    limit_options,
-    limits_of,
-    pack_of,
-    pack_options,
-    seed_option,
-    warn,
-)
-from grader.cli.watching import saves
-from grader.errors import SubmissionError, UsageError
-from grader.grading.check import checker
-from grader.grading.publishing import subject_of
-from grader.grading.setting import given_secret
-from grader.kernels.isolation import Isolation
-from grader.reports.subject import Subject
-
-BELOW_MIN_SCORE = 1
-LOOK_SECONDS = 0.3  # between two looks at whether the notebook was saved
+from grader.cli.forms import form_options
+from grader.cli.options import FILE, isolation_option, limit_options, pack_options, seed_option
+from grader.errors import UsageError
+from grader.kernels.isolation import Isolation, launched
 
 
 @click.command()
@@ -55,19 +36,13 @@ LOOK_SECONDS = 0.3  # between two looks at whether the notebook was saved
 def check(
     ctx: click.Context,
     /,
-    notebook: Path,
     *,
-    quick: bool,
+    isolation: str,
     watch: bool,
+    min_score: float | None,
     due: str,
     submission_metadata: Path | None,
-    form: str,
-    output: Path | None,
-    also: list[tuple[str, Path]],
-    min_score: float | None,
-    hidden_seed_file: Path | None,
-    isolation: str,
-    **options: Any,
+    **given: Any,
 ) -> None:
     """Check NOTEBOOK against the public tests.
 
@@ -92,51 +67,15 @@ def check(
         raise UsageError("--watch goes on until Ctrl-C, so there is no status for --min-score.")
     if due and submission_metadata:
         raise UsageError("--due and --submission-metadata both say when it was due: give one.")
-    pack = pack_of(options)
-    prepared = checker(
-        pack,
-        limits_of(options, pack),
-        Isolation(isolation),
-        warn,
-        secret=given_secret(hidden_seed_file, os.environ),
-        quick=quick,
-        due=due,
-        metadata=submission_metadata,
-    )
-    with prepared as checking:
+    with launched(Isolation(isolation)) as server:
+        from grader.cli.checking import Checking  # noqa: PLC0415  takes as long as the server
 
-        def report() -> Subject:
-            try:
-                checked = checking.check(notebook)
-            except SubmissionError as error:
-                refuse(str(error), form, output, also)
-                raise
-            subject = subject_of(checked, pack, notebook, os.environ)
-            deliver(subject, form, output, also)
-            return subject
-
-        if watch:
-            _watch(notebook, report)
-            return
-        subject = report()
-    ctx.exit(_status(subject, min_score))
-
-
-def _watch(notebook: Path, report: Callable[[], object]) -> None:
-    """Report now and after every save, until Ctrl-C."""
-    try:
-        for _ in saves(notebook, partial(time.sleep, LOOK_SECONDS)):
-            try:
-                report()
-            except SubmissionError as error:  # saved in the middle of something
-                click.echo(str(error), err=True)
-            click.echo(f"\nChecked at {time.strftime('%H:%M:%S')}. Ctrl-C ends.\n", err=True)
-    except KeyboardInterrupt:
-        return
-
-
-def _status(subject: Subject, min_score: float | None) -> int:
-    if subject.unjudged:
-        return NEEDS_ATTENTION
-    code = subject.code.points
-    return BELOW_MIN_SCORE if min_score is not None and (code is None or code < min_score) else 0
+        checking = Checking.of(
+            given,
+            isolation=Isolation(isolation),
+            min_score=min_score,
+            due=due,
+            metadata=submission_metadata,
+        )
+        status = checking.watch(server) if watch else checking.once(server)
+    ctx.exit(status)

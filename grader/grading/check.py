@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from grader.grading.deadline import late_as_told, late_at
 from grader.grading.marking import gather_facts
 from grader.grading.setting import Setting
 from grader.intake import take_in
-from grader.kernels.isolation import Isolation
+from grader.kernels.isolation import Isolation, launched
+from grader.kernels.server import ForkServer
 from grader.model import Evidence, Grade, Limits, ProbeCall, Submission
 from grader.packs import Pack
 from grader.scoring import score
@@ -104,6 +105,7 @@ def checker(
     quick: bool = False,
     due: str = "",
     metadata: Path | None = None,
+    server: ForkServer | None = None,
 ) -> Iterator[Checker]:
     """Prepare to check notebooks as the grading will run them.
 
@@ -113,14 +115,17 @@ def checker(
         quick: whether to run definitions only.
         due: the due time as on the command line; empty: it is not known.
         metadata: Gradescope's file of when it was handed in and due, in place of `due` and now.
+        server: what `launched` gave, where that was before the assignment was known.
 
     Raises:
         UsageError, PackError: it is asked for wrongly.
     """
     setting = Setting.of(pack, limits, isolation)
-    with setting.begun() as server:
+    with nullcontext(server) if server else launched(isolation) as starting:
+        if starting:
+            setting.prepare(starting)
         exam = Exam.of(pack, secret)  # the reference answers while the fork server starts
-        with setting.executor(warn, server) as executor:
+        with setting.executor(warn, starting) as executor:
             asking = replace(executor, definitions_only=quick)
             yield Checker(exam=exam, executor=asking, ran=not quick, due=due, metadata=metadata)
 

@@ -23,7 +23,8 @@ from grader.grading.publishing import subject_of, text_of
 from grader.grading.setting import given_secret
 from grader.kernels.isolation import Isolation
 from grader.model import CheckResult, Outcome
-from grader.packs import PACK_VARIABLE, Pack, bundled, load_pack
+from grader.packs import Pack, load_pack
+from grader.places import PACK_VARIABLE, bundled
 from grader.reports.feedback import ItemView
 from grader.reports.junit import NOT_ATTEMPTED
 from grader.reports.places import Place, places

@@ -14,7 +14,8 @@ from grader.files import write_whole
 from grader.grading.bundling.making import zipped
 from grader.grading.deadline import late_policy
 from grader.grading.setting import given_secret
-from grader.packs import Pack, bundled
+from grader.packs import Pack
+from grader.places import bundled
 
 SCRIPTS = Path(__file__).with_name("gradescope")
 PACKS = "packs"
