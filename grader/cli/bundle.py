@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from grader.cli.options import FILE, cores, pack_dir_option
-from grader.grading.bundling import autograder, container
+from grader.grading.bundling import autograder
 from grader.grading.bundling import bundle as make_bundle
+from grader.grading.bundling.autograder import container
 from grader.packs import load_pack
 from grader.places import bundled
 

@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from grader.cli import main
 from grader.cli.check import check
 from grader.errors import PackError, UsageError
-from grader.grading.bundling import autograder, container
+from grader.grading.bundling import autograder
+from grader.grading.bundling.autograder import container
 from grader.packs import Pack, load_pack
 from tests.reports.gradescope_schema import breaches
 
