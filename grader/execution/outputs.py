@@ -41,6 +41,13 @@ def cleaned(kind: str, content: Content) -> dict[str, Any]:
     return _CLEAN[kind](content)
 
 
+def of_message(kind: str, content: Content) -> NotebookNode:
+    """Return the output that a message of `kind` with what is `cleaned` of its content becomes."""
+    kept = {name: value for name, value in content.items() if name != "transient"}
+    made: NotebookNode = NotebookNode({"output_type": kind, **kept})
+    return made
+
+
 def _stream(content: Content) -> dict[str, Any]:
     if content.get("name") not in ("stdout", "stderr"):
         raise ValueError("There is no such stream.")

@@ -156,3 +156,12 @@ def test_what_is_left_of_a_flood_is_short_and_says_why() -> None:
     assert "\n[stopped]\n" == left[-1]["text"]
     assert "last" not in [output["text"] for output in left]
     assert size(left) < 10_000
+
+
+@given(st.sampled_from(SHOWN), CONTENT)
+def test_an_output_is_the_one_that_nbformat_makes_and_finds_right(
+    kind: str, content: dict[str, Any]
+) -> None:
+    expected = shown(kind, content)
+    if expected is not None:
+        assert expected == outputs.of_message(kind, cleaned(kind, content))
