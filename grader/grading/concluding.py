@@ -82,7 +82,7 @@ class Conclusion:
         known = Known.of(self.ready.store)
         made, facts = self._judged(seen, known, keep=write)
         rows = _rows(made)
-        compared = Comparison(self.order.pack.rubric, known.judged_by, self.ready.keys.facets)
+        compared = Comparison.of(known.judged_by, self.ready.keys.facets)
         changes = [
             change
             for key, row in rows.items()
