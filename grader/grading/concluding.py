@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from grader.facts import Fact
+from grader.grading.asked import name_to_text
 from grader.grading.batch import Exam
 from grader.grading.changes import Change, Comparison, person_key, record_of
 from grader.grading.course import Course
@@ -22,7 +23,7 @@ from grader.grading.order import Order
 from grader.grading.reporting import Night, looked_over, pack_feedback, report
 from grader.intake import Problem
 from grader.reports.results import place, write_published
-from grader.store import Happened, ResultRow, Store
+from grader.store import LEFT_OUT, Happened, ResultRow, Store
 from grader.text import plain
 
 Marks: TypeAlias = Mapping[tuple[str, str], tuple[str, str]]  # (student, item) -> points, comment
@@ -180,7 +181,10 @@ class Conclusion:
         outputs: Any,
     ) -> None:
         """Write down what is known now, and what happened, in one transaction."""
-        left_out = [Happened(student=key, what="left-out") for key in gone]
+        left_out = [
+            Happened(student=key, what=LEFT_OUT, after=name_to_text(known.results[key].name))
+            for key in gone
+        ]
         self.ready.store.finish(
             [row for key, row in rows.items() if row != known.results.get(key)],
             gone,

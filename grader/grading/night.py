@@ -118,7 +118,7 @@ def _entries(
         (
             tuple(person_key(student) for student in case.submission.students),
             entry.submission.sha256,
-            entry_to_json(entry),
+            entry_to_json(entry, case.submission.students[1:]),
         )
         for entry, case in zip(intake.entries, cases, strict=True)
     ]

@@ -19,6 +19,7 @@ from grader.reports.changes import HistoryRow, history_report
 from grader.store import locked, open_store
 from tests.grading.small_class import SayingExecutor, SmallClass, changed, class_in
 
+HANDED_IN = Path("docs/examples/handed-in")
 MARKS = "student,item,points,comment\n12,answer,2,Good.\n17,answer,3,\n23,answer,1,\n"
 
 
@@ -365,6 +366,43 @@ def test_a_students_whole_story(small: SmallClass) -> None:
 def test_a_student_may_be_named_loosely(small: SmallClass, wanted: str) -> None:
     small.grade()
     assert "17" == small.story(wanted).student.canvas_id
+
+
+def test_who_was_left_out_has_a_story_still(small: SmallClass) -> None:
+    """A partner too, and somebody whose file was no notebook."""
+    tables = partners(small)
+    del small.texts["23"]
+    small.grade(tables=tables)
+    broken, other = (small.folder / name for name in ("diazeva_23_34023_A1.ipynb", "Kim-A1.ipynb"))
+    broken.write_bytes(b"no notebook")
+    other.write_bytes((HANDED_IN / "Ng-A0.ipynb").read_bytes())
+    night = small.grade(sources=(broken,))
+    assert any("2 who were graded" in notice for notice in night.notices)
+    small.grade(sources=(other,))
+    for wanted in ("lee", "jng", "Diaz"):
+        assert "left-out" == small.story(wanted).rows[-1].what
+    assert ["graded", "left-out"] == [row.what for row in small.story("23").rows]
+
+
+def partners(small: SmallClass) -> dict[str, Path]:
+    """Ng's notebook is Lee's too, who handed in nothing."""
+    del small.texts["17"]
+    path = small.folder / "partners.csv"
+    path.write_text("student,partner\n12,17\n", encoding="utf-8")
+    return {"partners": path}
+
+
+def test_whoever_was_stopped_in_their_first_night_has_a_story(small: SmallClass) -> None:
+    order = small.order(tables=partners(small))
+    with pytest.raises(_StoppedError):
+        grade_night(order, stopped, Watcher())
+    assert ["handed-in"] == [row.what for row in small.story("alee").rows]
+
+
+@contextmanager
+def stopped() -> Iterator[SayingExecutor]:
+    raise _StoppedError
+    yield
 
 
 @pytest.mark.parametrize(
