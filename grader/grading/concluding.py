@@ -30,7 +30,7 @@ Marks: TypeAlias = Mapping[tuple[str, str], tuple[str, str]]  # (student, item) 
 
 
 class Ready(Protocol):
-    """What a judgement goes by, and how many notebooks were run for it."""
+    """What a judgement goes by, and how many notebooks were run for it, or had been before."""
 
     @property
     def exam(self) -> Exam: ...
@@ -40,6 +40,8 @@ class Ready(Protocol):
     def store(self) -> Store: ...
     @property
     def executed(self) -> int: ...
+    @property
+    def reused(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class Conclusion:
             nothing_handed_in=missing,
             changes=tuple(changes),
             executed=self.ready.executed,
+            reused=self.ready.reused,
             first=not known.results,
         )
         if not write:

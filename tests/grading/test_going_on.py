@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from grader.errors import KernelError, StoreError, UsageError
 from grader.grading.course import Tables
-from grader.grading.night import Order, grade_night
+from grader.grading.night import grade_night
 from grader.grading.watcher import Watcher
 from grader.model import Evidence, Limits, ProbeCall, State, Submission
 from grader.reports.changes import HistoryRow, history_report
@@ -71,12 +71,12 @@ class _StoppedError(BaseException):
     """As a kill: nothing that the grader does about errors happens."""
 
 
-@pytest.mark.parametrize("after", [0, 1, 2])
-def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after: int) -> None:
-    order = replace(small.order(), jobs=1)
+def stopped(small: SmallClass, after: int, **options: Any) -> None:
+    """Grade one at a time until so many were run, and then no more."""
+    order = small.order(jobs=1, **options)
 
     @contextmanager
-    def stopping(order: Order) -> Iterator[SayingExecutor]:
+    def stopping() -> Iterator[SayingExecutor]:
         with small.executor(order) as executor:
             run = executor.run
 
@@ -91,7 +91,12 @@ def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after:
             yield Stopping(executor.exam, executor.asked)
 
     with pytest.raises(_StoppedError):
-        grade_night(order, lambda: stopping(order), Watcher())
+        grade_night(order, stopping, Watcher())
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after: int) -> None:
+    stopped(small, after)
     assert after == len(small.asked)
     small.grade(jobs=1)
     files = [file for file, _ in small.asked]
@@ -99,6 +104,32 @@ def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after:
     twin = class_in(small.folder / "twin")
     twin.grade(jobs=1)
     assert twin.results() == small.results()
+
+
+def test_what_was_never_run_is_told_apart_from_what_was_not_asked(small: SmallClass) -> None:
+    stopped(small, 2)
+    (told,) = (notice for notice in small.rejudge().notices if "notebooks" in notice)
+    assert told.startswith("1 notebooks were not run yet: the command of `grader grade`")
+    small.replace("probes.py", "rng.uniform(-3, 3, 7)", "rng.uniform(-3, 3, 9)")
+    never, again = (notice for notice in small.rejudge().notices if "notebooks" in notice)
+    assert never.startswith("1 notebooks were not run yet")
+    assert again.startswith("2 notebooks must run again to be asked predictions, which are new")
+
+
+def test_equal_notebooks_run_once_and_that_is_in_everybodys_story(small: SmallClass) -> None:
+    for file in ("ngjennifer_12_34012_A1.ipynb", "leeana_17_34017_A1.ipynb"):
+        (small.folder / file).write_bytes((HANDED_IN / "Ng-A0.ipynb").read_bytes())
+    order = small.order(sources=tuple(small.folder.glob("*.ipynb")))
+    totals: list[int] = []
+    seen: list[bool] = []
+    watcher = Watcher(began=totals.append, seen=seen.append)
+    night = grade_night(order, lambda: small.executor(order), watcher)
+    assert (1, 0) == (night.executed, night.reused)
+    assert [len(seen)] == totals == [2]
+    for student in ("12", "17"):
+        assert ["handed-in", "ran", "graded"] == [row.what for row in small.story(student).rows]
+    night = grade_night(order, lambda: small.executor(order), Watcher())
+    assert (0, 1) == (night.executed, night.reused)
 
 
 def test_a_fault_of_ours_is_never_kept_as_the_students(small: SmallClass) -> None:
@@ -393,16 +424,8 @@ def partners(small: SmallClass) -> dict[str, Path]:
 
 
 def test_whoever_was_stopped_in_their_first_night_has_a_story(small: SmallClass) -> None:
-    order = small.order(tables=partners(small))
-    with pytest.raises(_StoppedError):
-        grade_night(order, stopped, Watcher())
+    stopped(small, 0, tables=partners(small))
     assert ["handed-in"] == [row.what for row in small.story("alee").rows]
-
-
-@contextmanager
-def stopped() -> Iterator[SayingExecutor]:
-    raise _StoppedError
-    yield
 
 
 @pytest.mark.parametrize(
