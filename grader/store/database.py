@@ -56,10 +56,15 @@ def translated() -> Iterator[None]:
 
 def _sentence(said: str) -> str:
     said = " ".join(said.split()).rstrip(".")
-    if "disk is full" in said or "No space left" in said or "disk I/O error" in said:
+    if "disk is full" in said or "No space left" in said:
         return (
             f"The store could not be written ({said}): make room on its disk; the same command "
             "then goes on where it was."
+        )
+    if "disk I/O error" in said:
+        return (
+            f"The store could not be read or written ({said}): see that its disk is there, has "
+            "room and is sound; the same command then goes on where it was."
         )
     if "not a database" in said or "malformed" in said:
         return f"The store is damaged ({said}): put its folder back from a backup."

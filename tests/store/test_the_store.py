@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from grader.errors import EvidenceError, StoreError
 from grader.model import (
@@ -38,6 +39,7 @@ from grader.store import (
     locked,
     open_store,
 )
+from grader.store.database import translated
 from grader.store.schema import VERSION
 
 LIMITS = Limits()
@@ -252,6 +254,18 @@ def test_a_second_grader_says_who_the_first_is_and_a_killed_one_holds_nothing(
 
 
 # ------------------------------------------------------------------------------- no room
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("database or disk is full", r"could not be written .*: make room on its disk"),
+        ("disk I/O error", r"read or written \(disk I/O error\): see that its disk is there"),
+    ],
+)
+def test_a_disk_that_fails_is_not_told_as_a_full_one(said: str, told: str) -> None:
+    with pytest.raises(StoreError, match=told), translated():
+        raise DBAPIError("INSERT", None, sqlite3.OperationalError(said))
+
+
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
