@@ -26,6 +26,8 @@ from grader.reports.results import place, write_published
 from grader.store import LEFT_OUT, Happened, ResultRow, Store
 from grader.text import plain
 
+COMMENT = "another comment"
+
 Marks: TypeAlias = Mapping[tuple[str, str], tuple[str, str]]  # (student, item) -> points, comment
 
 
@@ -116,6 +118,7 @@ class Conclusion:
         outputs = {"zip": self._zip(pages, made, shown, known)}
         full = {key: replace(row, page=shown[key].page) for key, row in rows.items()}
         gone = _gone(pages, full, known)
+        _remove_renamed(pages, full, known)
         self._finish(full, gone, night, _marks(made), known=known, outputs=outputs)
         left = f"{len(gone)} who were graded here before are not in these SOURCEs: left out."
         return replace(night, canvas=canvas, notices=(*notices, *([left] if gone else [])))
@@ -220,8 +223,17 @@ def _gone(pages: Pages, rows: Mapping[str, ResultRow], known: Known) -> list[str
     return gone
 
 
+def _remove_renamed(pages: Pages, rows: Mapping[str, ResultRow], known: Known) -> None:
+    """Remove the pages of those who are called something else now, and have another one."""
+    names = {row.page["name"] for row in rows.values()}
+    for key in known.results.keys() & rows.keys():
+        before = known.results[key].page
+        if before is not None and before["name"] not in names:
+            _remove_page(pages, before)
+
+
 def _remove_page(pages: Pages, page: Mapping[str, Any] | None) -> None:
-    """Remove the page of somebody who is no longer graded, if it is the one that we wrote."""
+    """Remove a page that is nobody's any more, if it is the one that we wrote."""
     if page is None:
         return
     path = pages.folder / Path(page["name"]).name
@@ -267,15 +279,24 @@ def _marks(made: Mapping[str, Made]) -> Marks:
 
 
 def _marked(marks: Marks, known: Known) -> list[Happened]:
-    before = known.marks
     return [
-        Happened(
-            student=student,
-            what="mark",
-            item=item,
-            before=before.get((student, item), ("", ""))[0],
-            after=marks.get((student, item), ("", ""))[0],
-        )
-        for student, item in sorted(marks.keys() | before.keys())
-        if marks.get((student, item)) != before.get((student, item))
+        _mark(each, known.marks.get(each), marks.get(each))
+        for each in sorted(marks.keys() | known.marks.keys())
+        if marks.get(each) != known.marks.get(each)
     ]
+
+
+def _mark(
+    of: tuple[str, str], before: tuple[str, str] | None, after: tuple[str, str] | None
+) -> Happened:
+    """Tell of a mark (points, comment) that is new, another one or taken back."""
+    student, item = of
+    other = before is not None and after is not None and before[1] != after[1]
+    return Happened(
+        student=student,
+        what="mark",
+        item=item,
+        before=before[0] if before else "",
+        after=after[0] if after else "",
+        why=COMMENT if other else "",
+    )

@@ -173,6 +173,26 @@ def test_somebody_who_is_not_there_any_more_is_left_out_with_their_page(small: S
     assert 2 == len(list((small.out / "feedback").iterdir()))
 
 
+def test_somebody_who_is_called_something_else_now_has_one_page(small: SmallClass) -> None:
+    """Unless the old one is not as it was written: what others put there is theirs."""
+    small.grade()
+    feedback = small.out / "feedback"
+    (feedback / "lee-ana-17.html").write_text("mine", encoding="utf-8")
+    order = small.order()
+    roster = order.tables.roster
+    assert roster is not None
+    text = roster.read_text(encoding="utf-8")
+    text = text.replace("Ng, Jennifer", "Roe, Jennifer").replace("Lee, Ana", "Kim, Ana")
+    roster.write_text(text, encoding="utf-8")
+    grade_night(order, lambda: small.executor(order), Watcher())
+    assert {
+        "roe-jennifer-12.html",
+        "kim-ana-17.html",
+        "lee-ana-17.html",
+        "diaz-eva-23.html",
+    } == {path.name for path in feedback.iterdir()}
+
+
 def test_a_page_that_somebody_changed_is_written_again(small: SmallClass) -> None:
     small.grade()
     before = small.outputs()
@@ -389,6 +409,38 @@ def test_a_students_whole_story(small: SmallClass) -> None:
         (again, "changed", "rmse", "4", "0", "tolerance"),
         (again, "changed", "final", "15", "11", ""),
     ] == told
+
+
+def test_a_changed_comment_is_told_as_such_and_a_mark_as_another(small: SmallClass) -> None:
+    small.grade(tables=marks(small))
+    other = MARKS.replace("2,Good.", "2,Well said.").replace("17,answer,3,", "17,answer,2,Why?")
+    small.rejudge(tables=Tables(marks=marks(small, other)["marks"]))
+    small.rejudge(tables=Tables(marks=marks(small, other.replace("23,answer,1,", ""))["marks"]))
+    assert [
+        "mark for answer: 2",
+        "mark for answer: 2 as before, with another comment",
+    ] == marked(small, "12")
+    assert ["mark for answer: 3", "mark for answer: 3 → 2 (another comment)"] == marked(small, "17")
+    assert ["mark for answer: 1", "mark for answer: 1 → taken back"] == marked(small, "23")
+
+
+def marked(small: SmallClass, student: str) -> list[str]:
+    """What the terminal says of a student's marks."""
+    rows = [
+        HistoryRow(
+            at="",
+            who="",
+            line="",
+            what=row.what,
+            item=row.item,
+            before=row.before,
+            after=row.after,
+            why=row.why,
+        )
+        for row in small.story(student).rows
+        if row.what == "mark"
+    ]
+    return [line.strip() for line in history_report("", rows).splitlines() if "mark" in line]
 
 
 @pytest.mark.parametrize(
