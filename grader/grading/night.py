@@ -25,7 +25,7 @@ from grader.grading.changes import person_key
 from grader.grading.concluding import Conclusion
 from grader.grading.course import Course
 from grader.grading.judgement import Seen
-from grader.grading.keys import Keys, environment, reference
+from grader.grading.keys import Keys, digest, environment, reference
 from grader.grading.known import KnownMistakes
 from grader.grading.order import Order
 from grader.grading.reporting import Night
@@ -225,7 +225,7 @@ class Running:
                 watcher.seen(ran.evidence is None)
 
         calls = [(task.cases[0].submission, self._wanted(task.kept)) for task in tasks.values()]
-        asyncio.run(run_all(calls, executor, jobs=executor.slots or self.order.jobs, done=done))
+        asyncio.run(run_all(calls, executor, jobs=self.order.jobs, done=done))
         return came
 
     def _best(self, there: Sequence[Kept], place: str) -> Kept | None:
@@ -264,6 +264,7 @@ class Running:
     def _keep(self, task: _Task, evidence: Evidence, place: str) -> Kept:
         """Keep what a run showed, together with what is known already and was not asked again."""
         before = task.kept
+        fits = before is None or before.serves(place, self.order.limits)  # a mixture serves nobody
         if before is not None:
             evidence = self._together(before, evidence)
         submissions = [case.submission for case in task.cases]
@@ -271,8 +272,8 @@ class Running:
             evidence,
             [Question(call.key, self.keys.questions[call.key]) for call in self.exam.calls],
             sha256=submissions[0].sha256,
-            environment=before.environment if before else place,
-            limits=before.limits if before else self.order.limits,
+            environment=place if fits else digest(before and before.environment, place),
+            limits=self.order.limits,
             events=[
                 _ran(person_key(who), evidence, task.why)
                 for submission in submissions

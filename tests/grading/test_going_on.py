@@ -363,6 +363,18 @@ def test_a_changed_probe_says_how_many_must_run_and_runs_only_that(small: SmallC
     assert 0 == small.grade().executed, "what rejudge ran is known to grade"
 
 
+def test_answers_of_two_environments_together_serve_neither(
+    small: SmallClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.grade()
+    small.replace("probes.py", "rng.uniform(-3, 3, 7)", "rng.uniform(-3, 3, 9)")
+    with monkeypatch.context() as patch:
+        patch.setattr("grader.grading.night.environment", lambda _: "f" * 64)  # another NumPy
+        small.rejudge(run=True)
+        assert {State.NEEDS_MARKS} == {grade.score.state for grade in small.rejudge().grades}
+    assert 3 == small.grade().executed
+
+
 def test_grade_too_runs_only_the_changed_probe(small: SmallClass) -> None:
     small.grade()
     small.asked.clear()
