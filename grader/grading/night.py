@@ -264,15 +264,16 @@ class Running:
     def _keep(self, task: _Task, evidence: Evidence, place: str) -> Kept:
         """Keep what a run showed, together with what is known already and was not asked again."""
         before = task.kept
-        fits = before is None or before.serves(place, self.order.limits)  # a mixture serves nobody
         if before is not None:
             evidence = self._together(before, evidence)
+            if not before.serves(place, self.order.limits):
+                place = digest(before.environment, place)  # of both together: it serves neither
         submissions = [case.submission for case in task.cases]
         return self.store.keep_evidence(
             evidence,
             [Question(call.key, self.keys.questions[call.key]) for call in self.exam.calls],
             sha256=submissions[0].sha256,
-            environment=place if fits else digest(before and before.environment, place),
+            environment=place,
             limits=self.order.limits,
             events=[
                 _ran(person_key(who), evidence, task.why)
