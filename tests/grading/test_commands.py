@@ -5,62 +5,32 @@ No kernel is started: notebooks say in their text how they answer.
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from grader.cli import main
 from grader.grading.setting import Setting
-from tests.grading.small_class import CLASS_SECRET, SayingExecutor, SmallClass, class_in
-
-Command = Callable[..., tuple[int, str]]
+from tests.grading.small_class import SayingExecutor, SmallClass, typed, typed_class
 
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallClass]:
-    """A class whose kernels answer by what the notebooks' texts say."""
-    small = class_in(tmp_path)
-
-    @contextmanager
-    def executor(*_: object) -> Iterator[SayingExecutor]:
-        with small.executor(small.order()) as saying:
-            yield saying
-
-    monkeypatch.setattr(Setting, "executor", executor)
-    monkeypatch.setenv("GRADER_HIDDEN_SEED", CLASS_SECRET.decode())
-    yield small
-    gc.unfreeze()  # as a command leaves it, which is a process of its own
-    gc.enable()
-
-
-def typed(*words: object) -> tuple[int, str]:
-    """Give a command; return its status and what it said, with single spaces."""
-    found = CliRunner().invoke(main, [str(word) for word in words])
-    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
-    return found.exit_code, " ".join(found.output.split())
-
-
-def grade(small: SmallClass, *words: object) -> tuple[int, str]:
-    order = small.order()
-    pack = ("--assignment", "line", "--pack-dir", small.folder / "packs")
-    roster = ("--roster", order.tables.roster, "--out", small.out)
-    return typed("grade", *order.sources, *pack, *roster, *words)
+    with typed_class(tmp_path, monkeypatch) as small:
+        yield small
 
 
 def test_grade_says_how_many_ran_and_how_many_were_known(
     small: SmallClass, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By kernels of its own, and on a cluster whose address it was given."""
-    status, said = grade(small)
+    status, said = small.type_grade()
     assert (0, True, False) == (status, "Notebooks that ran: 3." in said, "already" in said)
     small.texts["17"] = "break predictions"
-    status, said = grade(small, "--jobs", 1)
+    status, said = small.type_grade("--jobs", 1)
     assert 0 == status
     assert "Lee, Ana predict 2 0 new submission" in said
     assert "Notebooks that ran: 1; 2 were known already, and did not run again." in said
@@ -73,16 +43,16 @@ def test_grade_says_how_many_ran_and_how_many_were_known(
             yield executor  # type: ignore[misc]  # the one of the class
 
     monkeypatch.setattr("grader.cli.grade.remote_executor", remote)
-    assert "Notebooks that ran: 0; 3 were" in grade(small, "--dask", "tcp://10.0.0.5:8786")[1]
+    assert "Notebooks that ran: 0; 3 were" in small.type_grade("--dask", "tcp://10.0.0.5:8786")[1]
     assert [] == asked, "nothing had to run, and a cluster was asked for"
-    status, said = grade(small, "--fresh", "--dask", "tcp://10.0.0.5:8786")
+    status, said = small.type_grade("--fresh", "--dask", "tcp://10.0.0.5:8786")
     assert (0, ["tcp://10.0.0.5:8786"]) == (status, asked)
     assert "Notebooks that ran: 3. " in said
 
 
 def test_rejudge_shows_what_would_change_and_then_does_it(small: SmallClass) -> None:
     small.texts = {"12": "right"}
-    grade(small)
+    small.type_grade()
     before = small.results()
     rejudge = ("rejudge", small.out)
     assert (2, True) == _with(
@@ -109,7 +79,7 @@ def _with(sentence: str, *words: object) -> tuple[int, bool]:
 
 def test_history_and_stats_tell_of_what_was_graded(small: SmallClass) -> None:
     small.texts = {"12": "right"}
-    grade(small)
+    small.type_grade()
     status, said = typed("history", small.out, "jennifer")
     assert 0 == status
     assert said.startswith("Ng, Jennifer · 12 · jng ")
@@ -133,5 +103,5 @@ def test_history_and_stats_tell_of_what_was_graded(small: SmallClass) -> None:
     [("mysql://u@h/d", "takes PostgreSQL"), ("postgresql://u:pw@127.0.0.1:1/d", "database says")],
 )
 def test_a_store_that_cannot_be_had_is_one_sentence(small: SmallClass, url: str, said: str) -> None:
-    status, told = grade(small, "--store", url)
+    status, told = small.type_grade("--store", url)
     assert (2, True, False) == (status, said in told, "pw" in told)

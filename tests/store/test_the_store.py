@@ -45,6 +45,13 @@ from grader.store.schema import VERSION
 LIMITS = Limits()
 KEY = ("relu", Seed(Visibility.HIDDEN, 0))
 HOSTILE = "a\x00\ud800\u202e<b>'; DROP TABLE log; --"
+CHANGES = (
+    "DELETE FROM log",
+    "UPDATE log SET why = ''",
+    "INSERT OR REPLACE INTO log SELECT * FROM log",
+    "REPLACE INTO log SELECT * FROM log LIMIT 1",
+    "UPDATE OR REPLACE log SET id = 1",
+)
 OLD = Path(__file__).parent / "version1.sql"
 
 
@@ -150,7 +157,7 @@ def test_the_log_says_who_did_what_and_is_only_ever_added_to(store: Store, tmp_p
     assert {("s", "i"): ("3", HOSTILE)} == store.marks()
     assert {(HOSTILE, "7", "")} == {each.name for each in store.results().values()}
     with sqlite3.connect(tmp_path / "store" / "grader.sqlite") as connection:
-        for statement in ("DELETE FROM log", "UPDATE log SET why = ''"):
+        for statement in CHANGES:
             with pytest.raises(sqlite3.IntegrityError, match="only ever added to"):
                 connection.execute(statement)
     connection.close()
@@ -204,8 +211,9 @@ def test_a_store_of_version_1_becomes_one_of_now(tmp_path: Path) -> None:
     store.close()
     with sqlite3.connect(path) as connection:
         assert (VERSION,) == connection.execute("SELECT version FROM version").fetchone()
-        with pytest.raises(sqlite3.IntegrityError):
-            connection.execute("DELETE FROM log")
+        for statement in CHANGES:
+            with pytest.raises(sqlite3.IntegrityError, match="only ever added to"):
+                connection.execute(statement)
     connection.close()
 
 
