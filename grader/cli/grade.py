@@ -133,7 +133,7 @@ def _grade(order: Order, executor: OpenExecutor, note: str) -> int:
     console.print(night_report(night.grades, night.attention, order.out))
     if not night.first:
         rest = f"`grader history {order.out} STUDENT` tells any student's"
-        console.print(changes_report(changed_rows(night), rest=rest))
+        click.echo(changes_report(changed_rows(night), rest=rest))
     for notice in (note, _ran(night), *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")
     return NEEDS_ATTENTION if night.attention else 0
