@@ -58,20 +58,12 @@ def _everybody(store: Store, graded: Mapping[str, ResultRow]) -> dict[str, Stude
 
 
 def _found(wanted: str, known: Mapping[str, Student], graded: Collection[str]) -> str:
-    """Return the key of the only student who can be meant: by a whole name, else by a part.
+    """Return the key of the only student who can be meant: whoever is graded now goes first.
 
-    Of several the one who is graded now is meant: somebody may have been known by less before.
+    The same person may have been known by less before, and so by another key.
     """
-    folded = folded_name(wanted)
-    exact = [key for key, student in known.items() if folded in _names(student)]
-    words = set(folded.replace(",", " ").split())
-    loose = [key for key, student in known.items() if words and words <= _words(student)]
-    loose = loose or [
-        key for key, student in known.items() if folded and folded in folded_name(student.name)
-    ]
-    found = exact or loose
-    if len(found) > 1:
-        found = [key for key in found if key in graded] or found
+    now = {key: student for key, student in known.items() if key in graded}
+    found = _meant(wanted, now) or _meant(wanted, known)
     if len(found) == 1:
         return found[0]
     shown = display_safe(wanted)
@@ -81,6 +73,18 @@ def _found(wanted: str, known: Mapping[str, Student], graded: Collection[str]) -
         f"“{shown}” means {len(found)} students: {_listed([known[k] for k in found])}. "
         "Give a Canvas ID or login."
     )
+
+
+def _meant(wanted: str, known: Mapping[str, Student]) -> list[str]:
+    """Return the keys of the students who may be meant: by a whole name, else by a part."""
+    folded = folded_name(wanted)
+    exact = [key for key, student in known.items() if folded in _names(student)]
+    words = set(folded.replace(",", " ").split())
+    loose = [key for key, student in known.items() if words and words <= _words(student)]
+    found = exact or loose
+    return found or [
+        key for key, student in known.items() if folded and folded in folded_name(student.name)
+    ]
 
 
 def _names(student: Student) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -485,6 +486,15 @@ def partners(small: SmallClass) -> dict[str, Path]:
     path = small.folder / "partners.csv"
     path.write_text("student,partner\n12,17\n", encoding="utf-8")
     return {"partners": path}
+
+
+def test_the_name_of_somebody_who_was_known_by_less_means_who_is_graded_now(
+    small: SmallClass,
+) -> None:
+    order = small.order(sources=(HANDED_IN / "Lee-A0.ipynb",))
+    for tables in (Tables(), order.tables):
+        grade_night(replace(order, tables=tables), lambda: small.executor(order), Watcher())
+    assert "Lee, Ana" == small.story("lee").student.name
 
 
 def test_whoever_was_stopped_in_their_first_night_has_a_story(small: SmallClass) -> None:
