@@ -16,11 +16,11 @@ from grader.cli.options import (
     command_line,
     cores,
     isolation_option,
-    progress,
     store_option,
     table_options,
     warn,
 )
+from grader.cli.progress import progress
 from grader.execution.executor import NotebookExecutor
 from grader.grading.course import Tables
 from grader.grading.history import story

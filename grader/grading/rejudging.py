@@ -36,7 +36,8 @@ from grader.grading.setting import SECRET_FILE, SECRET_VARIABLE, course_secret
 from grader.grading.watcher import Watcher
 from grader.intake import Intake
 from grader.model import Limits
-from grader.packs import bundled, load_pack
+from grader.packs import load_pack
+from grader.places import bundled
 from grader.store import Store
 
 OpenExecutorFor = Callable[[Order], AbstractContextManager[Executor]]
