@@ -163,7 +163,18 @@ def test_a_damaged_part_asks_for_a_person_and_the_others_go_on(small: SmallClass
     states = sorted(grade.score.state for grade in night.grades)
     assert [State.NEEDS_ATTENTION, State.NEEDS_MARKS, State.NEEDS_MARKS] == states
     assert any("damaged" in row.what for row in night.attention)
-    assert 3 == small.grade(fresh=True).executed
+    night = small.grade(fresh=True)
+    assert (3, ()) == (night.executed, night.attention)
+    night = small.grade()
+    assert (0, ()) == (night.executed, night.attention)
+
+
+def test_a_damaged_list_of_questions_makes_the_class_run_once(small: SmallClass) -> None:
+    """Everybody shares it."""
+    small.grade()
+    (path,) = small.out.rglob("*.questions")
+    path.write_bytes(b"[" * path.stat().st_size)
+    assert [3, 0] == [small.grade().executed, small.grade().executed]
 
 
 # ------------------------------------------------------------------------------- rejudge
