@@ -83,15 +83,18 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o700) -> None:
     """Make `folder`, for its owner only, where it is missing; as durably as `write_durable`.
+
+    Args:
+        mode: another one, as far as the umask lets it.
 
     Raises:
         UsageError: it cannot be made.
     """
     try:
         new = [folder, *(each for each in folder.parents if not each.exists())]
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
         with suppress(PermissionError):  # whoever may not list the folder around it cannot sync it
             for each in new:
                 _sync_folder(each.parent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -211,6 +212,9 @@ def test_a_courses_own_pack_is_graded_with_no_change_in_the_grader(
     assert 0 == found.returncode, found.stderr
     results = json.loads((out / "results.json").read_text())
     assert [2, 0] == [result["final"] for result in results]
+    assert [0o700, 0o600] == [
+        stat.S_IMODE(path.stat().st_mode) for path in (out, out / "hidden-seed")
+    ], "for its owner only"
 
 
 @pytest.mark.kernel

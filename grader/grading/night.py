@@ -16,8 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader.errors import UsageError
-from grader.files import sweep
+from grader.files import make_folder, sweep
 from grader.grading.asked import asked_for, entry_to_json
 from grader.grading.batch import Exam, Executor, Ran, run_all
 from grader.grading.cases import Case, cases_of, without_notebook
@@ -52,7 +51,6 @@ def grade_night(order: Order, open_executor: OpenExecutor, watcher: Watcher) -> 
         UsageError, PackError, StoreError: the whole night is asked for wrongly, or cannot go on.
     """
     course = Course.read(order.tables, order.pack.rubric)
-    make_folders(order.out)
     with opened(order.out, order.store) as store:
         store.begin(order.line)
         intake = take_in(order.sources, notebooks(order.out), roster=course.roster)
@@ -71,8 +69,9 @@ def grade_night(order: Order, open_executor: OpenExecutor, watcher: Watcher) -> 
 
 @contextmanager
 def opened(out: Path, url: str) -> Iterator[Store]:
-    """Lock the folder of results and open its store."""
+    """Lock the folder of results and open its store; make what is missing."""
     with locked(out / "store"):
+        make_folder(out / "feedback", mode=0o777)  # the folder around it decides
         for folder in (out, out / "feedback", out / "store", notebooks(out)):
             sweep(folder)
         store = open_store(out, url)
@@ -86,16 +85,6 @@ def opened(out: Path, url: str) -> Iterator[Store]:
 def notebooks(out: Path) -> Path:
     """Return where the notebooks that were handed in are kept."""
     return out / "store" / "notebooks"
-
-
-def make_folders(out: Path) -> None:
-    """Make the folders of the results, for their owner only."""
-    try:
-        out.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are nobody else's business
-        (out / "feedback").mkdir(exist_ok=True)
-        (out / "store").mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{out} cannot be used for the results: {error.strerror}.") from error
 
 
 def prepared(order: Order, store: Store, *, keep: bool = True) -> Exam:

@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, Row, Table, delete, insert, select, update
 
-from grader.errors import EvidenceError, StoreError
+from grader.errors import EvidenceError, StoreError, UsageError
 from grader.evidence import decode, encode, run_from_json, run_to_json
-from grader.files import write_durable
+from grader.files import make_folder, write_durable
 from grader.model import (
     CellOutcome,
     Evidence,
@@ -170,9 +170,11 @@ def open_store(out: Path, url: str = "") -> Store:
     """
     folder = out / "store"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder)
         folder.chmod(0o700)  # what is in it is nobody else's business
-        (folder / "evidence").mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder / "evidence")
+    except UsageError as error:
+        raise StoreError(str(error)) from error
     except OSError as error:
         raise StoreError(f"{folder} cannot be used for the store: {error.strerror}.") from error
     engine = open_database(folder, url)

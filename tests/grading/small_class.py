@@ -18,6 +18,7 @@ from grader.grading.history import Story, story
 from grader.grading.night import Order, grade_night
 from grader.grading.rejudging import Again, rejudge
 from grader.grading.reporting import CanvasExport, Night
+from grader.grading.setting import course_secret
 from grader.grading.watcher import Watcher
 from grader.model import Evidence, ProbeCall, Reply, ReplyKind, RunOutcome, RunRecord, Submission
 from grader.packs import load_pack
@@ -83,6 +84,7 @@ class SmallClass:
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     place: Path | None = None  # of the results, where it is not in `folder`
+    secret: bytes | None = CLASS_SECRET  # None: none is given
 
     @property
     def out(self) -> Path:
@@ -108,7 +110,7 @@ class SmallClass:
                 sources=(source,),
                 out=self.out,
                 pack=pack,
-                secret=CLASS_SECRET,
+                secret=self.secret or course_secret(None, self.out, {})[0],
                 tables=Tables(roster=self.folder / "roster.csv", **tables),
                 jobs=2,
                 export=CanvasExport(title=pack.rubric.title),

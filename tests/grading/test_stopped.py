@@ -7,10 +7,12 @@ or synced, or a transaction ends, there is a moment before and one after.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import random
 import signal
 import subprocess
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,9 +40,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @contextmanager
 def moments(at: Moment) -> Iterator[None]:
-    """Call `at` before and after everything that reaches the disk for good."""
+    """Call `at` before and after everything that reaches the disk for good, or may empty a file."""
     with pytest.MonkeyPatch.context() as patch:
-        for owner, name in ((Path, "replace"), (Path, "unlink"), (os, "fsync")):
+        for owner, name in ((Path, "replace"), (Path, "unlink"), (os, "fsync"), (os, "open")):
             patch.setattr(owner, name, _surrounded(getattr(owner, name), at))
         ended = _surrounded(lambda _: None, at)
         event.listen(Engine, "commit", ended)
@@ -68,26 +70,41 @@ def counted(small: SmallClass) -> int:
     return len(seen)
 
 
-def killed(small: SmallClass, moment: int) -> bool:
-    """Grade in a process that kills itself at a moment; return whether it came to that."""
+def killed(work: Callable[[], object], moment: int) -> bool:
+    """Work in a process that is killed at a moment; return whether it came to that.
+
+    The moment may be one of a process that the grader began: the grader is killed then too.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python 3.12 warns of forking with threads about
         child = os.fork()
     if child == 0:
-        left = [moment]
+        grader, left, status = os.getpid(), [moment], 1
 
         def at() -> None:
             left[0] -= 1
             if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(grader, signal.SIGKILL)
+                signal.pause()  # in another process, which ends with the grader
 
         try:
             with moments(at):
-                small.grade()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+                work()
+            status = 0
+        except BaseException:  # noqa: BLE001  nothing of the tests may run on in a fork of them
+            traceback.print_exc()
+        os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(ended) or os.WEXITSTATUS(ended) == 0, "see the traceback on stderr"
+    return os.WIFSIGNALED(ended)
+
+
+def until_nobody_works(out: Path) -> None:
+    """Wait for what a killed grader began: the system ends it, and it has the lock till then."""
+    lock = out / "store" / "lock"
+    if lock.exists():
+        with lock.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
 
 
 def runs(small: SmallClass) -> dict[str, int]:
@@ -116,12 +133,25 @@ def test_killed_at_20_random_moments_and_going_on_gives_the_same_every_time(
         night += 1
         (tmp_path / str(night)).mkdir()
         small = class_in(tmp_path / str(night))
-        while killed(small, chosen.randint(1, there)):
+        while killed(small.grade, chosen.randint(1, there)):
             kills += 1
+            until_nobody_works(small.out)
         small.grade()
         assert undisturbed == small.outputs()
         assert dict.fromkeys(STUDENTS, 1) == runs(small)
         assert not list(small.out.rglob("*.part"))
+
+
+def test_killed_while_a_hidden_seed_is_made_there_is_one_afterwards(tmp_path: Path) -> None:
+    moment, ended = 0, False
+    while not ended:
+        moment += 1
+        small = class_in(tmp_path / str(moment))
+        small.secret = None
+        ended = not killed(small.order, moment)
+        assert 64 == len(small.order().secret)
+        assert small.order().secret == small.order().secret
+    assert moment > 10
 
 
 def test_a_disk_that_is_full_at_any_moment_is_one_sentence(
@@ -164,9 +194,9 @@ def test_a_small_disk_that_is_full_and_then_has_room_again(
         pytest.skip("nothing may be mounted here; see above")
     try:
         small = class_in(tmp_path)
-        small.place = disk / "out"
+        small.place, small.secret = disk / "out", None
         said = []
-        for free in (8, 64, 128, 192, 256, 320, 2048):
+        for free in (0, 8, 64, 128, 192, 256, 320, 2048):
             ballast = disk / "ballast"
             ballast.unlink(missing_ok=True)
             room = os.statvfs(disk)
@@ -177,7 +207,8 @@ def test_a_small_disk_that_is_full_and_then_has_room_again(
                 said.append(str(error))
         assert said
         assert all("room" in each or "free space" in each for each in said), said
-        assert undisturbed == small.outputs()
+        made = {"hidden-seed": small.order().secret}
+        assert undisturbed | made == small.outputs()
         assert dict.fromkeys(STUDENTS, 1) == runs(small)
     finally:
         subprocess.run(["umount", str(disk)], check=True)  # noqa: S607  Debian's
