@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from grader.errors import EvidenceError
 from grader.files import make_folder, sweep
 from grader.grading.asked import asked_for, entry_to_json
 from grader.grading.batch import Exam, Executor, Ran, run_all
@@ -30,7 +31,7 @@ from grader.grading.order import Order
 from grader.grading.reporting import Night
 from grader.grading.watcher import Watcher
 from grader.intake import Intake, take_in
-from grader.model import Evidence, ProbeCall, ProbeKey, Reply
+from grader.model import Evidence, ProbeCall, ProbeKey, Reply, RunOutcome
 from grader.store import Happened, Kept, Question, Store, locked, open_store
 from grader.text import display_safe
 
@@ -150,26 +151,27 @@ class Running:
             run: whether notebooks may be run; else only what is there is taken.
         """
         place = environment(self.order.pack)
+        since = self.store.begun(self.order.line) if self.order.fresh else 0
         there = self.store.evidence()
         kept: dict[str, Kept | None] = {}
         for case in cases:
             sha256 = case.submission.sha256
             found = there.get(sha256, ())
-            kept[sha256] = self._best(found, place) if used is None else _used(found, used)
+            kept[sha256] = self._best(found, place, since) if used is None else _used(found, used)
         cases_to_run = {sha: case for case in cases if self._wanted(kept[sha := _sha256(case)])}
         watcher.began(len(cases))
         for case in cases:
             if _sha256(case) not in cases_to_run:
                 watcher.seen(False)
-        tasks = {
-            sha: _Task(case, kept[sha], _why(there.get(sha), kept[sha], self.order))
-            for sha, case in cases_to_run.items()
-        }
         faults: dict[str, str] = {}
         if not run:
-            probes = {call.probe_id for sha in tasks for call in self._wanted(kept[sha])}
-            self.lacking = (len(tasks), tuple(sorted(probes)))
-        elif tasks:
+            probes = {call.probe_id for sha in cases_to_run for call in self._wanted(kept[sha])}
+            self.lacking = (len(cases_to_run), tuple(sorted(probes)))
+        elif cases_to_run:
+            tasks = {
+                sha: self._task(case, there.get(sha), kept[sha])
+                for sha, case in cases_to_run.items()
+            }
             with open_executor() as executor:
                 for sha256, ran in self._run(tasks, place, executor, watcher).items():
                     if isinstance(ran, Kept):
@@ -184,6 +186,16 @@ class Running:
             )
             for case in cases
         ]
+
+    def _task(self, case: Case, there: Sequence[Kept] | None, kept: Kept | None) -> _Task:
+        """Return what to run: all of it where what is kept cannot be read, and so be added to."""
+        if kept is not None:
+            try:
+                self.store.observed(kept)
+                self.store.executed(kept)
+            except EvidenceError:
+                return _Task(case, None, "damaged evidence")
+        return _Task(case, kept, _why(there, kept, self.order))
 
     def _run(
         self, tasks: Mapping[str, _Task], place: str, executor: Executor, watcher: Watcher
@@ -204,13 +216,18 @@ class Running:
         asyncio.run(run_all(calls, executor, jobs=executor.slots or self.order.jobs, done=done))
         return came
 
-    def _best(self, there: Sequence[Kept], place: str) -> Kept | None:
-        since = self.store.begun(self.order.line) if self.order.fresh else 0
+    def _best(self, there: Sequence[Kept], place: str, since: int) -> Kept | None:
+        """Return the newest evidence that serves, of the commands from `since` on."""
         fits = (k for k in there if k.command >= since and k.serves(place, self.order.limits))
         return next(fits, None)
 
     def _wanted(self, kept: Kept | None) -> list[ProbeCall]:
-        """Return the questions that evidence does not answer: all, where there is none."""
+        """Return the questions that evidence does not answer: all, where there is none.
+
+        A notebook that cannot be read answers nothing, however often it is run.
+        """
+        if kept and kept.run.outcome is RunOutcome.UNREADABLE:
+            return []
         known = kept.asked if kept else {}
         calls = self.exam.calls
         return [call for call in calls if known.get(call.key) != self.keys.questions[call.key]]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.grading.batch import Exam
+from grader.grading.batch import Exam, unseen
 from grader.grading.course import Tables
 from grader.grading.history import Story, story
 from grader.grading.night import Order, grade_night
@@ -49,7 +49,10 @@ def class_notebook(text: str) -> str:
 
 @dataclass
 class SayingExecutor:
-    """Answers as the reference does, but for probes that a notebook's text breaks or doubles."""
+    """Answers as the reference does, but for probes that a notebook's text breaks or doubles.
+
+    Of one that says that it is no notebook, nothing can be observed.
+    """
 
     exam: Exam
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # file, probes
@@ -59,6 +62,8 @@ class SayingExecutor:
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         self.asked.append((submission.file, tuple(sorted({call.probe_id for call in calls}))))
         text = submission.path.read_text(encoding="utf-8")
+        if "no notebook" in text:
+            return unseen("It is not one.")
         replies = {call.key: self._reply(call, text) for call in calls}
         run = RunRecord(outcome=RunOutcome.COMPLETE, seconds=len(text) + 0.125)
         return Evidence(run=run, replies=replies, executed=text)
