@@ -179,7 +179,7 @@ def test_a_disk_that_is_full_at_any_moment_is_one_sentence(
             else:
                 break
     assert len(said) > 3
-    assert all("room" in each or "free space" in each for each in said), said
+    assert all("ake room" in each for each in said), said
     assert undisturbed == small.outputs()
 
 
@@ -206,7 +206,7 @@ def test_a_small_disk_that_is_full_and_then_has_room_again(
             except GraderError as error:
                 said.append(str(error))
         assert said
-        assert all("room" in each or "free space" in each for each in said), said
+        assert all("ake room" in each for each in said), said
         made = {"hidden-seed": small.order().secret}
         assert undisturbed | made == small.outputs()
         assert dict.fromkeys(STUDENTS, 1) == runs(small)
