@@ -2,8 +2,9 @@
 
 SQLite keeps a rollback journal and not a write-ahead log: the latter wants memory that all of its
 users share, which a network drive does not have, and one grader at a time writes here anyway.
-Every commit is on the disk before it returns. A killed grader leaves a journal behind that the
-next one rolls back by itself.
+Every commit is on the disk before it returns: `synchronous=EXTRA` syncs the folder too when the
+journal is gone from it, for a power cut that brought the journal back would take the commit back.
+A killed grader leaves a journal behind that the next one rolls back by itself.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ from sqlalchemy.exc import NoSuchModuleError as NoSuchDialectError
 from sqlalchemy.pool import NullPool
 
 from grader.errors import StoreError
+from grader.files import unwritable
 from grader.store.schema import MIGRATIONS, VERSION, append_only, metadata, version
 
 FILE = "grader.sqlite"
+_PORT = 5432
+_WHERE = frozenset({"host", "hostaddr", "port", "dbname", "service"})  # what may stand after the ?
 _EXTRA = "pip install 'grader[postgres]'"
 
 
-def open_database(folder: Path, url: str = "") -> Engine:
-    """Open the store's database, and make it or bring it up to date where that is needed.
+def engine_of(folder: Path, url: str = "") -> Engine:
+    """Return the way to the store's database.
 
     Args:
-        folder: where SQLite's file is; must be there.
+        folder: where SQLite's file is, and is made; must be there.
         url: another database, such as postgresql://user@host/name; empty: SQLite.
 
     Raises:
-        StoreError: it cannot be opened, is damaged, or a newer grader made it.
+        StoreError: it cannot be used, or the address is none.
     """
-    engine = _postgres(_address(url)) if url else _sqlite(folder / FILE)
-    with translated(), engine.begin() as connection:
-        _bring_up_to_date(connection)
-    return engine
+    return _postgres(_address(url)) if url else _sqlite(folder / FILE)
 
 
 @contextmanager
@@ -73,13 +74,13 @@ def _sqlite(path: Path) -> Engine:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's own would be readable
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened: {error.strerror}.") from error
+        raise StoreError(str(unwritable(path, error))) from error
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
 
     def settings(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver's own way leaves tables out of transactions
         cursor = connection.cursor()
-        for pragma in ("journal_mode=DELETE", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=DELETE", "synchronous=EXTRA", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -108,6 +109,40 @@ def _address(url: str) -> URL:
     return address
 
 
+def address_to_keep(url: str) -> str:
+    """Return an address without the password and what else is only for the one who types it.
+
+    Raises:
+        StoreError: it is none.
+    """
+    parsed = _address(url)
+    kept = URL.create(
+        "postgresql",
+        username=parsed.username,
+        host=parsed.host,
+        port=parsed.port,
+        database=parsed.database,
+        query=_where(parsed),
+    )
+    return kept.render_as_string()
+
+
+def same_place(url: str, other: str) -> bool:
+    """Whether two addresses, of which an empty one is SQLite's, lead to one database."""
+    return _place(url) == _place(other)
+
+
+def _place(url: str) -> object:
+    if not url:
+        return None
+    parsed = _address(url)  # by whatever account
+    return (parsed.host, parsed.port or _PORT, parsed.database, _where(parsed))
+
+
+def _where(address: URL) -> dict[str, str | tuple[str, ...]]:
+    return {name: value for name, value in address.query.items() if name in _WHERE}
+
+
 def _postgres(address: URL) -> Engine:
     try:
         return create_engine(address, poolclass=NullPool)
@@ -116,7 +151,12 @@ def _postgres(address: URL) -> Engine:
 
 
 # ------------------------------------------------------------------------------- its version
-def _bring_up_to_date(connection: Connection) -> None:
+def bring_up_to_date(connection: Connection) -> None:
+    """Make the tables, or make older ones newer.
+
+    Raises:
+        StoreError: they are damaged, or a newer grader made them.
+    """
     if not inspect(connection).has_table(version.name):
         metadata.create_all(connection)
         append_only(connection)
