@@ -14,18 +14,24 @@ import signal
 import subprocess
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, event
 
+from grader.cli import main
 from grader.errors import GraderError
 from grader.grading import processes
+from grader.grading.batch import Exam
+from grader.grading.night import grade_night
+from grader.grading.watcher import Watcher
+from grader.model import Evidence, ProbeCall, Submission
 from grader.store import open_store
-from tests.grading.small_class import STUDENTS, SmallClass, class_in
+from tests.grading.small_class import STUDENTS, SayingExecutor, SmallClass, class_in
 
 KILLS = 20
 Moment = Callable[[], None]
@@ -70,16 +76,30 @@ def counted(small: SmallClass) -> int:
     return len(seen)
 
 
+def forked(work: Callable[[], object]) -> int:
+    """Work in a process of its own, which ends with status 0 where that goes well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python 3.12 warns of forking with threads about
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        except BaseException:  # noqa: BLE001  nothing of the tests may run on in a fork of them
+            traceback.print_exc()
+        os._exit(status)
+    return child
+
+
 def killed(work: Callable[[], object], moment: int) -> bool:
     """Work in a process that is killed at a moment; return whether it came to that.
 
     The moment may be one of a process that the grader began: the grader is killed then too.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python 3.12 warns of forking with threads about
-        child = os.fork()
-    if child == 0:
-        grader, left, status = os.getpid(), [moment], 1
+
+    def disturbed() -> None:
+        grader, left = os.getpid(), [moment]
 
         def at() -> None:
             left[0] -= 1
@@ -87,14 +107,10 @@ def killed(work: Callable[[], object], moment: int) -> bool:
                 os.kill(grader, signal.SIGKILL)
                 signal.pause()  # in another process, which ends with the grader
 
-        try:
-            with moments(at):
-                work()
-            status = 0
-        except BaseException:  # noqa: BLE001  nothing of the tests may run on in a fork of them
-            traceback.print_exc()
-        os._exit(status)
-    _, ended = os.waitpid(child, 0)
+        with moments(at):
+            work()
+
+    _, ended = os.waitpid(forked(disturbed), 0)
     assert os.WIFSIGNALED(ended) or os.WEXITSTATUS(ended) == 0, "see the traceback on stderr"
     return os.WIFSIGNALED(ended)
 
@@ -212,6 +228,49 @@ def test_a_small_disk_that_is_full_and_then_has_room_again(
         assert dict.fromkeys(STUDENTS, 1) == runs(small)
     finally:
         subprocess.run(["umount", str(disk)], check=True)  # noqa: S607  Debian's
+
+
+def test_a_second_grader_is_another_process_and_stops_with_a_sentence(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    """The first is in the middle of its night; each of the second's commands says so, and ends."""
+    small = class_in(tmp_path)
+    small.order()  # its files are there before the first begins
+    begun, go_on = os.pipe(), os.pipe()
+
+    def first() -> None:
+        """Grade, and wait with a notebook under way."""
+        os.close(go_on[1])  # nobody is waited for who is gone
+
+        class Waiting(SayingExecutor):
+            slots = 1
+
+            async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
+                os.write(begun[1], b".")
+                os.read(go_on[0], 1)
+                return await super().run(submission, calls)
+
+        order = small.order()
+        exam = Exam.of(order.pack, order.secret)
+        grade_night(order, lambda: nullcontext(Waiting(exam)), Watcher())
+
+    child = forked(first)
+    os.close(begun[1])
+    assert os.read(begun[0], 1), "see the traceback on stderr"
+    packs = ("--pack-dir", small.folder / "packs", "--out", small.out)
+    source = small.folder / "submissions.zip"
+    for command in (
+        ("grade", source, "--assignment", "line", *packs),
+        ("rejudge", small.out),
+        ("rejudge", small.out, "--dry-run"),
+    ):
+        found = CliRunner().invoke(main, [str(word) for word in command])
+        assert 2 == found.exit_code
+        assert f"Another grader is at work in {small.out} (process {child} on" in found.output
+    os.write(go_on[1], b"." * len(STUDENTS))
+    _, ended = os.waitpid(child, 0)
+    assert 0 == ended
+    assert undisturbed == small.outputs()
 
 
 def test_an_older_grading_in_the_same_database_is_not_touched(tmp_path: Path) -> None:
