@@ -27,7 +27,9 @@ from grader.store.schema import MIGRATIONS, VERSION, append_only, metadata, vers
 
 FILE = "grader.sqlite"
 _PORT = 5432
-_WHERE = frozenset({"host", "hostaddr", "port", "dbname", "service"})  # what may stand after the ?
+# What may stand after the ? of an address.
+_WHERE = frozenset({"host", "hostaddr", "port", "dbname", "service"})
+_SECRET = frozenset({"password", "sslpassword"})
 _EXTRA = "pip install 'grader[postgres]'"
 
 
@@ -110,19 +112,20 @@ def _address(url: str) -> URL:
 
 
 def address_to_keep(url: str) -> str:
-    """Return an address without the password and what else is only for the one who types it.
+    """Return an address without passwords.
 
     Raises:
         StoreError: it is none.
     """
     parsed = _address(url)
+    rest = {name: value for name, value in parsed.query.items() if name not in _SECRET}
     kept = URL.create(
         "postgresql",
         username=parsed.username,
         host=parsed.host,
         port=parsed.port,
         database=parsed.database,
-        query=_where(parsed),
+        query=rest,
     )
     return kept.render_as_string()
 
@@ -136,11 +139,8 @@ def _place(url: str) -> object:
     if not url:
         return None
     parsed = _address(url)  # by whatever account
-    return (parsed.host, parsed.port or _PORT, parsed.database, _where(parsed))
-
-
-def _where(address: URL) -> dict[str, str | tuple[str, ...]]:
-    return {name: value for name, value in address.query.items() if name in _WHERE}
+    where = {name: value for name, value in parsed.query.items() if name in _WHERE}
+    return (parsed.host, parsed.port or _PORT, parsed.database, where)
 
 
 def _postgres(address: URL) -> Engine:
