@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from grader.cli import COMMANDS, main
+from grader.cli.options import command_line
 from grader.reports.forms import FORMS
 from grader.reports.results import Result
 from tests.execution.scenarios import descendants
@@ -199,6 +200,12 @@ def test_strict_isolation_that_cannot_be_had_is_one_sentence(
 
 
 # ------------------------------------------------------------------------------- grade
+def test_no_password_of_a_database_gets_into_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://ta:{0}@db/grades?password={0}&sslmode=require&sslpassword={0}"
+    monkeypatch.setattr(sys, "argv", ["grader", "grade", "a.zip", "--store", url.format("p:w/d")])
+    assert f"grader grade a.zip --store '{url.format('…')}'" == command_line()
+
+
 @pytest.mark.kernel
 def test_a_courses_own_pack_is_graded_with_no_change_in_the_grader(
     tiny_pack: Path, tmp_path: Path

@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SECONDS = click.FloatRange(min=0, min_open=True)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*(?=@)|([?&](?:ssl)?password=)[^&\s']*")
 
 
 def pack_options(command: F) -> F:
@@ -127,7 +127,7 @@ def store_option(command: F) -> F:
 
 def command_line() -> str:
     """Return what was typed, for the log, without the password of a database."""
-    return _PASSWORD.sub(r"\1:…@", f"grader {shlex.join(sys.argv[1:])}")
+    return _PASSWORD.sub(r"\1\2…", f"grader {shlex.join(sys.argv[1:])}")
 
 
 # ------------------------------------------------------------------------------- what is shown

@@ -220,16 +220,25 @@ def test_what_cannot_be_added_to_is_run_whole(
 
 
 def test_a_lost_notebook_as_it_ran_costs_hints_until_it_is_there_again(small: SmallClass) -> None:
+    small.texts = dict.fromkeys(small.texts, "double predictions")
     small.grade()
+    shown = pages(small)
     path, content = damage(small, "executed")
+    for page in (small.out / "feedback").iterdir():
+        page.unlink()
     facts = small.folder / "packs" / "line" / "facts.py"
     facts.write_text(facts.read_text(encoding="utf-8") + "# another text\n", encoding="utf-8")
     night = small.rejudge()
     assert {State.NEEDS_MARKS} == {grade.score.state for grade in night.grades}
     assert 2 == told_facts(small)
+    assert shown == pages(small), "what shows the lost checks is there as before"
     path.write_bytes(content)
     small.rejudge()
     assert 3 == told_facts(small)
+
+
+def pages(small: SmallClass) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (small.out / "feedback").iterdir()}
 
 
 def told_facts(small: SmallClass) -> int:
