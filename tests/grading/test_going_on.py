@@ -199,8 +199,7 @@ def test_a_damaged_list_of_questions_makes_the_class_run_once(small: SmallClass)
     assert [3, 0] == [small.grade().executed, small.grade().executed]
 
 
-@pytest.mark.parametrize("ending", ["replies", "executed"])
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(("ending", "again"), [("replies", False), ("executed", True)])
 def test_what_cannot_be_added_to_is_run_whole(
     small: SmallClass, ending: str, *, again: bool
 ) -> None:

@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from grader.errors import GraderError
 from grader.grading import processes
 from grader.grading.batch import Exam
 from grader.grading.night import grade_night
+from grader.grading.setting import course_secret
 from grader.grading.watcher import Watcher
 from grader.model import Evidence, ProbeCall, Submission
 from grader.store import open_store
@@ -162,11 +164,10 @@ def test_killed_while_a_hidden_seed_is_made_there_is_one_afterwards(tmp_path: Pa
     moment, ended = 0, False
     while not ended:
         moment += 1
-        small = class_in(tmp_path / str(moment))
-        small.secret = None
-        ended = not killed(small.order, moment)
-        assert 64 == len(small.order().secret)
-        assert small.order().secret == small.order().secret
+        seed = partial(course_secret, None, tmp_path / str(moment), {})
+        ended = not killed(seed, moment)
+        (first, _), (second, _) = seed(), seed()
+        assert (64, first) == (len(first), second)
     assert moment > 10
 
 
