@@ -18,8 +18,9 @@ import pytest
 
 from grader.errors import KernelError, UsageError
 from grader.kernels.forked.layers import ALWAYS, LANDLOCK, NETWORK, OPTIONAL, SECCOMP
-from grader.kernels.isolation import Isolation, layers, open_kernels
+from grader.kernels.isolation import Isolation, layers
 from grader.kernels.kernel import Kernel
+from grader.kernels.opening import open_kernels
 from grader.kernels.server import ForkServer
 from grader.kernels.stock import StockKernels
 from grader.kernels.warm import WarmKernels
