@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -158,7 +159,8 @@ def by_executor(paths: Sequence[Path]) -> float:
 
         async def work() -> None:
             for path in waiting:
-                submission = Submission(students=(), file=path.name, path=path, sha256="")
+                sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+                submission = Submission(students=(), file=path.name, path=path, sha256=sha256)
                 evidence = await executor.run(submission, ())
                 if evidence.run.outcome is not RunOutcome.COMPLETE:
                     raise RuntimeError(f"{path.name} failed: {evidence.run}.")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import statistics
@@ -164,7 +165,9 @@ async def run_notebook(path: Path, kernels: StockKernels | WarmKernels | None) -
         await NotebookClient(notebook, resources=folder).async_execute()
         return
     executor = NotebookExecutor(kernels, Limits(), Workplace())
-    evidence = await executor.run(Submission(students=(), file=path.name, path=path, sha256=""), ())
+    sha256 = hashlib.sha256(await asyncio.to_thread(path.read_bytes)).hexdigest()
+    submission = Submission(students=(), file=path.name, path=path, sha256=sha256)
+    evidence = await executor.run(submission, ())
     if evidence.run.outcome is not RunOutcome.COMPLETE:
         raise RuntimeError("The notebook failed.")
 

@@ -44,7 +44,7 @@ from grader.grading.asked import asked_for
 from grader.grading.changes import person_key
 from grader.grading.course import Tables
 from grader.grading.keys import environment, question
-from grader.grading.night import make_folders, notebooks, opened
+from grader.grading.night import notebooks, opened
 from grader.grading.order import Order
 from grader.grading.reporting import CanvasExport
 from grader.model import Array, Evidence, ProbeKey, Reply, Student, Table, Value
@@ -188,7 +188,6 @@ def fill(place: Place, sample: Sample, count: int) -> None:
         pack_folders=(place.rubric.parent.parent,),
         secret_file=place.secret,
     )
-    make_folders(order.out)
     notebooks(order.out).mkdir(parents=True, exist_ok=True)
     with hasty(), opened(order.out, "") as store:
         store.begin("python -m bench.rejudge")

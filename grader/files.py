@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
@@ -55,6 +56,50 @@ def write_durable(path: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         part.replace(path)
         _sync_folder(path.parent)
+
+
+def keep_durable(path: Path, content: bytes) -> None:
+    """Have `content` at `path`, as `write_durable`; a file that holds just that stays.
+
+    Raises:
+        UsageError: as `write_whole`.
+    """
+    if not _holds(path, content):
+        write_durable(path, content)
+        return
+    try:
+        _sync_folder(path.parent)  # whoever put it there may have been killed before that
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        there = path.lstat()
+        if not stat.S_ISREG(there.st_mode) or there.st_size != len(content):
+            return False
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make `folder`, for its owner only, where it is missing; as durably as `write_durable`.
+
+    Args:
+        mode: another one, as far as the umask lets it.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        new = [folder, *(each for each in folder.parents if not each.exists())]
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        with suppress(PermissionError):  # whoever may not list the folder around it cannot sync it
+            for each in new:
+                _sync_folder(each.parent)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

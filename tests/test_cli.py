@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -244,6 +245,12 @@ def test_strict_isolation_that_cannot_be_had_is_one_sentence(
 
 
 # ------------------------------------------------------------------------------- grade
+def test_no_password_of_a_database_gets_into_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://ta:{0}@db/grades?password={0}&sslmode=require&sslpassword={0}"
+    monkeypatch.setattr(sys, "argv", ["grader", "grade", "a.zip", "--store", url.format("p:w/d")])
+    assert f"grader grade a.zip --store '{url.format('…')}'" == command_line()
+
+
 @pytest.mark.kernel
 def test_a_courses_own_pack_is_graded_with_no_change_in_the_grader(
     tiny_pack: Path, tmp_path: Path
@@ -257,6 +264,9 @@ def test_a_courses_own_pack_is_graded_with_no_change_in_the_grader(
     assert 0 == found.returncode, found.stderr
     results = json.loads((out / "results.json").read_text())
     assert [2, 0] == [result["final"] for result in results]
+    assert [0o700, 0o600] == [
+        stat.S_IMODE(path.stat().st_mode) for path in (out, out / "hidden-seed")
+    ], "for its owner only"
 
 
 @pytest.mark.kernel

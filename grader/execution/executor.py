@@ -83,8 +83,9 @@ class NotebookExecutor:
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         """Return what the submission did and answered. Raises KernelError only."""
         begun = time.monotonic()
+        content = await asyncio.to_thread(nb.handed_in, submission)
         try:
-            notebook = await asyncio.to_thread(nb.read, submission.path)
+            notebook = await asyncio.to_thread(nb.read, content)
         except SubmissionError as error:
             record = RunRecord(outcome=RunOutcome.UNREADABLE, notes=(str(error),))
             return Evidence(run=record, replies={})

@@ -1,4 +1,4 @@
-"""Read a handed-in notebook, and write the executed one down. Pure but for `read`.
+"""Read a handed-in notebook, and write the executed one down. Pure but for `handed_in`.
 
 What is in the file is hostile: of it, only the cells' kind, text and attachments are kept, so
 that no tag or metadata can make an error pass or a cell be skipped.
@@ -9,18 +9,19 @@ that no tag or metadata can make an error pass or a cell be skipped.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from grader.errors import SubmissionError
+from grader.errors import KernelError, SubmissionError
+from grader.model import Submission
 
 Notebook: TypeAlias = NotebookNode
 Output: TypeAlias = Mapping[str, Any]
@@ -30,17 +31,34 @@ MAX_CELLS = 5_000
 MAX_ERROR = 300
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 CELL_FILE = re.compile(r"\(\d+\.py, line (\d+)\)")  # IPython's name for a cell's text
+_MEND = "Give the command of `grader grade` again: it puts that file there anew."
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 # ------------------------------------------------------------------------------- reading
-def read(path: Path) -> Notebook:
-    """Return a clean notebook of the cells in the file. Raises SubmissionError, says why."""
+def handed_in(submission: Submission) -> bytes:
+    """Return what was handed in, as the intake laid it aside.
+
+    Raises:
+        KernelError: the copy is gone or is another one, which is no doing of the student's.
+    """
+    path = submission.path
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise SubmissionError(f"The file is larger than {LARGEST_FILE >> 20} MB.")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise KernelError(f"{path} cannot be read: {error.strerror}. {_MEND}") from error
+    if hashlib.sha256(content).hexdigest() != submission.sha256:
+        raise KernelError(f"{path} is damaged: it is not what was handed in. {_MEND}")
+    return content
+
+
+def read(content: bytes) -> Notebook:
+    """Return a clean notebook of the cells in a file. Raises SubmissionError, says why."""
+    if len(content) > LARGEST_FILE:
+        raise SubmissionError(f"The file is larger than {LARGEST_FILE >> 20} MB.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise SubmissionError(f"The file cannot be read as text: {error}.") from error
     return parse(text)
 

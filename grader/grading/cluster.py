@@ -24,6 +24,7 @@ from distributed.utils import silence_logging_cmgr
 
 from grader.errors import ClusterError, KernelError, UsageError
 from grader.evidence import decode
+from grader.execution.notebook import handed_in
 from grader.grading.setting import Setting
 from grader.grading.worker import (
     DASK,
@@ -77,13 +78,10 @@ class ClusterExecutor:
         """Return the evidence that a worker gathered.
 
         Raises:
-            KernelError: workers failed on this notebook, or were killed.
+            KernelError: workers failed on this notebook, or were killed; or our copy is damaged.
             ClusterError: the scheduler is gone.
         """
-        try:
-            notebook = await asyncio.to_thread(submission.path.read_bytes)
-        except OSError as error:
-            raise KernelError(f"{submission.path} cannot be read: {error.strerror}.") from error
+        notebook = await asyncio.to_thread(handed_in, submission)
         for _ in range(MOST_UNFIT):
             answer = await self._answer(notebook, tuple(calls))
             if answer.evidence:

@@ -130,7 +130,9 @@ class Judge:
                 continue
             known[number] = (self._results(answer["verdicts"]), answer["facts"])
             sure = {k: v for k, v in answer["verdicts"].items() if v[0] != Outcome.BROKEN}
-            fresh[number] = Before(verdicts=sure, facts_key=self.keys.facts, facts=answer["facts"])
+            fresh[number] = Before(
+                verdicts=sure, facts_key=answer["facts_key"], facts=answer["facts"]
+            )
         if keep and fresh:
             self.store.keep_judged(fresh)
         return known
@@ -188,7 +190,6 @@ class Judge:
         """Judge what has no verdict yet; in a process of its own."""
         try:
             evidence = self.store.observed(kept)
-            executed = "" if before.facts_key == self.keys.facts else self.store.executed(kept)
         except EvidenceError as error:
             return json.dumps(str(error)).encode()
         replies = self._answers(kept, evidence)
@@ -207,10 +208,13 @@ class Judge:
         for item, key in self._names_of(found).items():
             names = before.verdicts.get(key)
             verdicts[key] = names or [NAMED, self.exam.names(found, replies, [item])]
-        facts = before.facts
-        if before.facts_key != self.keys.facts:
-            facts = self._facts(notebook, replies, executed)
-        return json.dumps({"verdicts": verdicts, "facts": facts}).encode()
+        facts, facts_key = before.facts, self.keys.facts
+        if before.facts_key != facts_key:
+            try:
+                facts = self._facts(notebook, replies, self.store.executed(kept))
+            except EvidenceError:
+                facts, facts_key = [], ""  # it costs hints and no grade; they are looked for again
+        return json.dumps({"verdicts": verdicts, "facts": facts, "facts_key": facts_key}).encode()
 
     def _answers(self, kept: Kept, evidence: Evidence) -> dict[ProbeKey, Reply]:
         """Return the replies to the questions as they are now; others are answers to others."""

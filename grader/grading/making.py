@@ -134,9 +134,10 @@ class Pages:
         executed, replies = "", dict[ProbeKey, Reply]()
         checks = [check for item in made.grade.score.items for check in item.checks]
         if made.kept:
-            with suppress(EvidenceError):  # it is told of where evidence is judged
+            with suppress(EvidenceError):  # the page then has no figures
                 executed = self.store.executed(made.kept)
-                if any(check.outcome is Outcome.FAILED for check in checks):
+            if any(check.outcome is Outcome.FAILED for check in checks):
+                with suppress(EvidenceError):  # it is told of where evidence is judged
                     replies |= self.store.observed(made.kept).replies
         exhibits = self.exam.exhibition.of(checks, replies)
         return feedback_page(made.grade, self.exam.pack.rubric, executed, exhibits)

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from grader.errors import EvidenceError, UsageError
-from grader.files import sweep
+from grader.errors import EvidenceError
+from grader.files import make_folder, sweep
 from grader.grading.asked import asked_for, entry_to_json
 from grader.grading.batch import Exam, Executor, Ran, run_all
 from grader.grading.cases import Case, cases_of, without_notebook
@@ -32,7 +32,7 @@ from grader.grading.order import Order
 from grader.grading.reporting import Night
 from grader.grading.watcher import Watcher
 from grader.intake import Intake, take_in
-from grader.model import Evidence, ProbeCall, ProbeKey, Reply
+from grader.model import Evidence, ProbeCall, ProbeKey, Reply, RunOutcome
 from grader.store import Happened, Kept, Question, Store, locked, open_store
 from grader.text import display_safe
 
@@ -55,7 +55,6 @@ def grade_night(order: Order, open_executor: OpenExecutor, watcher: Watcher) -> 
         UsageError, PackError, StoreError: the whole night is asked for wrongly, or cannot go on.
     """
     course = Course.read(order.tables, order.pack.rubric)
-    make_folders(order.out)
     with opened(order.out, order.store) as store:
         store.begin(order.line)
         intake = take_in(order.sources, notebooks(order.out), roster=course.roster)
@@ -74,8 +73,9 @@ def grade_night(order: Order, open_executor: OpenExecutor, watcher: Watcher) -> 
 
 @contextmanager
 def opened(out: Path, url: str) -> Iterator[Store]:
-    """Lock the folder of results and open its store."""
+    """Lock the folder of results and open its store; make what is missing."""
     with locked(out / "store"):
+        make_folder(out / "feedback", mode=0o777)  # the folder around it decides
         for folder in (out, out / "feedback", out / "store", notebooks(out)):
             sweep(folder)
         store = open_store(out, url)
@@ -89,16 +89,6 @@ def opened(out: Path, url: str) -> Iterator[Store]:
 def notebooks(out: Path) -> Path:
     """Return where the notebooks that were handed in are kept."""
     return out / "store" / "notebooks"
-
-
-def make_folders(out: Path) -> None:
-    """Make the folders of the results, for their owner only."""
-    try:
-        out.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are nobody else's business
-        (out / "feedback").mkdir(exist_ok=True)
-        (out / "store").mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{out} cannot be used for the results: {error.strerror}.") from error
 
 
 def prepared(order: Order, store: Store, *, keep: bool = True) -> Exam:
@@ -175,12 +165,13 @@ class Running:
             run: whether notebooks may be run; else only what is there is taken.
         """
         place = environment(self.order.pack)
+        since = self.store.begun(self.order.line) if self.order.fresh else 0
         there = self.store.evidence()
         kept: dict[str, Kept | None] = {}
         for case in cases:
             sha256 = case.submission.sha256
             found = there.get(sha256, ())
-            kept[sha256] = self._best(found, place) if used is None else _used(found, used)
+            kept[sha256] = self._best(found, place, since) if used is None else _used(found, used)
         cases_to_run: dict[str, list[Case]] = {}
         watcher.began(len(cases))
         for case in cases:
@@ -188,15 +179,14 @@ class Running:
                 cases_to_run.setdefault(_sha256(case), []).append(case)
             else:
                 watcher.seen(False)
-        tasks = {
-            sha: _Task(of, kept[sha], _why(there.get(sha), kept[sha], self.order))
-            for sha, of in cases_to_run.items()
-        }
-        self.reused = len(kept) - len(tasks)
+        self.reused = len(kept) - len(cases_to_run)
         faults: dict[str, str] = {}
         if not run:
-            self.lacking = self._lacks(tasks.values())
-        elif tasks:
+            self.lacking = self._lacks([kept[sha] for sha in cases_to_run])
+        elif cases_to_run:
+            tasks = {
+                sha: self._task(of, there.get(sha), kept[sha]) for sha, of in cases_to_run.items()
+            }
             with open_executor() as executor:
                 for sha256, ran in self._run(tasks, place, executor, watcher).items():
                     if isinstance(ran, Kept):
@@ -211,6 +201,18 @@ class Running:
             )
             for case in cases
         ]
+
+    def _task(
+        self, cases: Sequence[Case], there: Sequence[Kept] | None, kept: Kept | None
+    ) -> _Task:
+        """Return what to run: all of it where what is kept cannot be read, and so be added to."""
+        if kept is not None:
+            try:
+                self.store.observed(kept)
+                self.store.executed(kept)
+            except EvidenceError:
+                return _Task(cases, None, "damaged evidence")
+        return _Task(cases, kept, _why(there, kept, self.order))
 
     def _run(
         self, tasks: Mapping[str, _Task], place: str, executor: Executor, watcher: Watcher
@@ -232,13 +234,18 @@ class Running:
         asyncio.run(run_all(calls, executor, jobs=self.order.jobs, done=done))
         return came
 
-    def _best(self, there: Sequence[Kept], place: str) -> Kept | None:
-        since = self.store.begun(self.order.line) if self.order.fresh else 0
+    def _best(self, there: Sequence[Kept], place: str, since: int) -> Kept | None:
+        """Return the newest evidence that serves, of the commands from `since` on."""
         fits = (k for k in there if k.command >= since and k.serves(place, self.order.limits))
         return next(fits, None)
 
     def _wanted(self, kept: Kept | None) -> list[ProbeCall]:
-        """Return the questions that evidence does not answer: all, where there is none."""
+        """Return the questions that evidence does not answer: all, where there is none.
+
+        A notebook that cannot be read answers nothing, however often it is run.
+        """
+        if kept and kept.run.outcome is RunOutcome.UNREADABLE:
+            return []
         known = kept.asked if kept else _NOTHING
         of = id(known)  # most of a class were asked the same, and the store reads that once
         if of not in self._unanswered:
@@ -249,11 +256,11 @@ class Running:
             self._unanswered[of] = (known, lacking)
         return self._unanswered[of][1]
 
-    def _lacks(self, tasks: Collection[_Task]) -> Lacking:
-        before = [task.kept for task in tasks if task.kept is not None]
+    def _lacks(self, to_run: Collection[Kept | None]) -> Lacking:
+        before = [kept for kept in to_run if kept is not None]
         probes = {call.probe_id for kept in before for call in self._wanted(kept)}
         return Lacking(
-            never_run=len(tasks) - len(before),
+            never_run=len(to_run) - len(before),
             not_asked=len(before),
             probes=tuple(sorted(probes)),
         )

@@ -11,15 +11,19 @@ import os
 import signal
 import struct
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from grader.errors import GraderError, StoreError
+from grader.text import clipped, display_safe
 
 T = TypeVar("T")
 PAYS = 24  # fewer things than this are done before a fork has begun
+MOST_SAID = 300  # characters of an exception, which may have a student's words in it
 _FRAME = struct.Struct(">?Q")  # whether it went well, and how many bytes follow
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
@@ -29,7 +33,7 @@ def in_processes(items: Sequence[T], work: Callable[[T], bytes], jobs: int) -> I
     """Yield `work(item)` for every item, in order; `jobs` at a time where that pays.
 
     Raises:
-        GraderError: what `work` raised of ours; a process that ends by itself is a StoreError.
+        StoreError: what `work` raised, in words; or a process was ended from outside.
     """
     if jobs < 2 or len(items) < PAYS:  # noqa: PLR2004  two are several
         yield from map(work, items)
@@ -87,8 +91,18 @@ def _answer(stream: BinaryIO, item: T, work: Callable[[T], bytes]) -> None:
         well, said = True, work(item)
     except GraderError as error:
         well, said = False, str(error).encode("utf-8", "replace")
+    except Exception as error:  # noqa: BLE001  a fault of ours, which the parent is to tell
+        well, said = False, _fault(error).encode("utf-8", "replace")
     stream.write(_FRAME.pack(well, len(said)) + said)
     stream.flush()
+
+
+def _fault(error: Exception) -> str:
+    """Say what of ours went wrong, and where: there is nothing else to find it by."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    what = clipped(display_safe(f"{type(error).__name__}: {error}"), MOST_SAID)
+    return f"The grader failed ({what}; {where}): tell its maintainer. What notebooks did is kept."
 
 
 def _read(stream: BinaryIO) -> bytes:
@@ -97,7 +111,8 @@ def _read(stream: BinaryIO) -> bytes:
     said = stream.read(size) if size >= 0 else b""
     if len(said) != size:
         raise StoreError(
-            "A process of the grader ended before its work was done; the same command goes on."
+            "A process of the grader was ended before its work was done (is there enough memory?); "
+            "the same command goes on."
         )
     if not well:
         raise StoreError(said.decode("utf-8", "replace"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from grader.errors import UsageError
 from grader.execution.executor import NotebookExecutor
 from grader.execution.workplace import Workplace
+from grader.files import write_durable
 from grader.kernels.forked.layers import NETWORK
 from grader.kernels.isolation import Isolation
 from grader.kernels.opening import open_kernels
@@ -113,7 +113,8 @@ def course_secret(
     judges alike.
 
     Raises:
-        UsageError: what was given is no secret.
+        UsageError: what was given is no secret, or none can be kept.
+        StoreError: another grader is at work in `out`.
     """
     if file is not None:
         return _checked(_read(file), f"the file {file}"), f"Hidden seed: from {file}."
@@ -123,14 +124,12 @@ def course_secret(
     kept = out / SECRET_FILE
     if kept.is_file():
         return _checked(_read(kept), f"the file {kept}"), f"Hidden seed: from {kept}."
-    made = secrets.token_hex(32).encode()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(made)
-    except OSError as error:
-        raise UsageError(f"{kept} cannot be written: {error.strerror}.") from error
+    from grader.store import locked  # noqa: PLC0415  databases, which `check` has no use for
+
+    with locked(out / "store"):
+        if not kept.is_file():  # nor has one been made since, by another who began just now
+            write_durable(kept, secrets.token_hex(32).encode())
+        made = _checked(_read(kept), f"the file {kept}")
     return made, f"Hidden seed: none was given, so one was made and kept in {kept}."
 
 

@@ -224,7 +224,8 @@ def run_notebook(station: str, notebook: bytes, calls: tuple[ProbeCall, ...]) ->
         with tempfile.TemporaryDirectory(prefix="grader-notebook-") as folder:
             path = Path(folder, "notebook.ipynb")
             path.write_bytes(notebook)
-            submission = Submission(students=(), file=path.name, path=path, sha256="")
+            sha256 = hashlib.sha256(notebook).hexdigest()
+            submission = Submission(students=(), file=path.name, path=path, sha256=sha256)
             evidence = encode(found.run(submission, calls))
     except GraderError as error:
         return Answer(worker=worker.address, fault=f"{error} (On the worker {worker.address}.)")

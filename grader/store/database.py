@@ -2,8 +2,9 @@
 
 SQLite keeps a rollback journal and not a write-ahead log: the latter wants memory that all of its
 users share, which a network drive does not have, and one grader at a time writes here anyway.
-Every commit is on the disk before it returns. A killed grader leaves a journal behind that the
-next one rolls back by itself.
+Every commit is on the disk before it returns: `synchronous=EXTRA` syncs the folder too when the
+journal is gone from it, for a power cut that brought the journal back would take the commit back.
+A killed grader leaves a journal behind that the next one rolls back by itself.
 """
 
 from __future__ import annotations
@@ -21,27 +22,29 @@ from sqlalchemy.exc import NoSuchModuleError as NoSuchDialectError
 from sqlalchemy.pool import NullPool
 
 from grader.errors import StoreError
+from grader.files import unwritable
 from grader.store.schema import GUARDS, MIGRATIONS, VERSION, metadata, version
 
 FILE = "grader.sqlite"
 ALONE = 0x67726164  # held by whoever makes tables, or brings them up to date; any number would do
+_PORT = 5432
+# What may stand after the ? of an address.
+_WHERE = frozenset({"host", "hostaddr", "port", "dbname", "service"})
+_SECRET = frozenset({"password", "sslpassword"})
 _EXTRA = "pip install 'grader[postgres]'"
 
 
-def open_database(folder: Path, url: str = "") -> Engine:
-    """Open the store's database, and make it or bring it up to date where that is needed.
+def engine_of(folder: Path, url: str = "") -> Engine:
+    """Return the way to the store's database.
 
     Args:
-        folder: where SQLite's file is; must be there.
+        folder: where SQLite's file is, and is made; must be there.
         url: another database, such as postgresql://user@host/name; empty: SQLite.
 
     Raises:
-        StoreError: it cannot be opened, is damaged, or a newer grader made it.
+        StoreError: it cannot be used, or the address is none.
     """
-    engine = _postgres(_address(url)) if url else _sqlite(folder / FILE)
-    with translated(), engine.begin() as connection:
-        bring_up_to_date(connection)
-    return engine
+    return _postgres(_address(url)) if url else _sqlite(folder / FILE)
 
 
 @contextmanager
@@ -79,13 +82,13 @@ def _sqlite(path: Path) -> Engine:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's own would be readable
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened: {error.strerror}.") from error
+        raise StoreError(str(unwritable(path, error))) from error
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
 
     def settings(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver's own way leaves tables out of transactions
         cursor = connection.cursor()
-        for pragma in ("journal_mode=DELETE", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=DELETE", "synchronous=EXTRA", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -114,6 +117,38 @@ def _address(url: str) -> URL:
     return address
 
 
+def address_to_keep(url: str) -> str:
+    """Return an address without passwords.
+
+    Raises:
+        StoreError: it is none.
+    """
+    parsed = _address(url)
+    rest = {name: value for name, value in parsed.query.items() if name not in _SECRET}
+    kept = URL.create(
+        "postgresql",
+        username=parsed.username,
+        host=parsed.host,
+        port=parsed.port,
+        database=parsed.database,
+        query=rest,
+    )
+    return kept.render_as_string()
+
+
+def same_place(url: str, other: str) -> bool:
+    """Whether two addresses, of which an empty one is SQLite's, lead to one database."""
+    return _place(url) == _place(other)
+
+
+def _place(url: str) -> object:
+    if not url:
+        return None
+    parsed = _address(url)  # by whatever account
+    where = {name: value for name, value in parsed.query.items() if name in _WHERE}
+    return (parsed.host, parsed.port or _PORT, parsed.database, where)
+
+
 def _postgres(address: URL) -> Engine:
     try:
         return create_engine(address, poolclass=NullPool)
@@ -123,7 +158,11 @@ def _postgres(address: URL) -> Engine:
 
 # ------------------------------------------------------------------------------- its version
 def bring_up_to_date(connection: Connection) -> None:
-    """Make the tables where there are none, else migrate them; the second of two waits here."""
+    """Make the tables where there are none, else migrate them; the second of two waits here.
+
+    Raises:
+        StoreError: they are damaged, or a newer grader made them.
+    """
     if connection.dialect.name == "postgresql":  # SQLite's transactions are alone anyway
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
     if not inspect(connection).has_table(version.name):

@@ -6,10 +6,11 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from grader.errors import StoreError
+from grader.errors import StoreError, UsageError
+from grader.files import make_folder, unwritable
 from grader.text import display_safe
 
 LOCK = "lock"
@@ -18,16 +19,22 @@ MOST_READ = 200
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, which must be there.
+    """Hold the lock of `folder`; it and the folder around it are made where they are missing.
+
+    Both are then their owner's only: grades are nobody else's business.
 
     Raises:
         StoreError: another grader holds it; the sentence names its process and machine.
     """
     path = folder / LOCK
     try:
+        make_folder(folder.parent)
+        make_folder(folder)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except UsageError as error:
+        raise StoreError(str(error)) from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be opened: {error.strerror}.") from error
+        raise StoreError(str(unwritable(path, error))) from error
     try:
         _take(descriptor, folder)
         yield
@@ -46,5 +53,6 @@ def _take(descriptor: int, folder: Path) -> None:
         ) from error
     except OSError as error:
         raise StoreError(f"{folder / LOCK} cannot be locked: {error.strerror}.") from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    with suppress(OSError):  # a full disk; who holds it is a help, and what follows says the rest
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)

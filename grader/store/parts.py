@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.errors import EvidenceError, StoreError, UsageError
-from grader.files import sweep, write_durable
+from grader.files import keep_durable, make_folder, sweep
 
 MOST_UNPACKED = 2 << 30
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -22,12 +22,15 @@ _FAST = 1  # half a notebook is base64, which gains nothing by more
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A folder of parts: `ab/abcdef….ending`."""
+    """A folder of parts: `ab/abcdef….ending`. `_made` are those in it that are on the disk."""
 
     folder: Path
+    _made: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def keep(self, content: bytes, ending: str) -> str:
         """Keep `content`; return its SHA-256, by which it is found again.
+
+        What is there already is looked at: a damaged part is written anew.
 
         Raises:
             StoreError: it could not be written.
@@ -35,13 +38,12 @@ class Parts:
         sha256 = hashlib.sha256(content).hexdigest()
         path = self._path(sha256, ending)
         try:
-            if not path.is_file():
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_durable(path, content)
+            if path.parent not in self._made:
+                make_folder(path.parent)
+                self._made.add(path.parent)
+            keep_durable(path, content)
         except UsageError as error:
             raise StoreError(str(error)) from error
-        except OSError as error:
-            raise StoreError(f"{path.parent} cannot be made: {error.strerror}.") from error
         return sha256
 
     def keep_text(self, text: str, ending: str) -> str:

@@ -19,11 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Engine, Row, Table, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Table, delete, insert, inspect, select, update
 
-from grader.errors import EvidenceError, StoreError
+from grader.errors import EvidenceError, StoreError, UsageError
 from grader.evidence import decode, encode, run_from_json, run_to_json
-from grader.files import write_durable
+from grader.files import make_folder, write_durable
 from grader.model import (
     CellOutcome,
     Evidence,
@@ -37,8 +37,9 @@ from grader.model import (
     Visibility,
 )
 from grader.store import schema
-from grader.store.database import open_database, translated
+from grader.store.database import FILE, bring_up_to_date, engine_of, same_place, translated
 from grader.store.parts import Parts
+from grader.store.whereabouts import another, remember, remembered
 
 IDENTITY = "identity"
 CHUNK = 500  # rows at a time
@@ -168,18 +169,28 @@ def open_store(out: Path, url: str = "") -> Store:
     """Open the store of the results in `out`, and make it where there is none.
 
     Raises:
-        StoreError: it cannot be used; the sentence says why.
+        StoreError: it cannot be used, or is not where the rows of `out` are; the sentence says why.
     """
     folder = out / "store"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder)
         folder.chmod(0o700)  # what is in it is nobody else's business
-        (folder / "evidence").mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder / "evidence")
+    except UsageError as error:
+        raise StoreError(str(error)) from error
     except OSError as error:
         raise StoreError(f"{folder} cannot be used for the store: {error.strerror}.") from error
-    engine = open_database(folder, url)
+    identity, known = _identity(folder), remembered(folder)
+    if known and not url and not (folder / FILE).exists():
+        raise another(folder, known)  # before that file is made
+    engine = engine_of(folder, url)
     with translated(), engine.begin() as connection:
-        grading = _grading(connection, _identity(folder))
+        is_another = known is not None and not same_place(known, url)
+        if is_another and not _knows(connection, identity):  # what moved is known where it is now
+            raise another(folder, known or "")
+        bring_up_to_date(connection)
+        grading = _grading(connection, identity)
+        remember(folder, url)
     return Store(engine, grading, Parts(folder / "evidence"))
 
 
@@ -192,6 +203,14 @@ def _identity(folder: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: put it back from a backup.") from error
+
+
+def _knows(connection: Connection, identity: str) -> bool:
+    table = schema.gradings
+    if not inspect(connection).has_table(table.name):
+        return False
+    query = select(table.c.id).where(table.c.identity == identity)
+    return connection.execute(query).scalar() is not None
 
 
 def _grading(connection: Connection, identity: str) -> int:

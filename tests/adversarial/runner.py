@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import socket
@@ -296,7 +297,8 @@ class Grading:
         path = self.folder / f"{self.sittings}.ipynb"
         marked = [code(cell, tags=_tags(cell), grader={"passed": True}) for cell in cells]
         path.write_text(json.dumps(notebook(marked)))
-        submission = Submission(students=(Student(name=name),), file=file, path=path, sha256="0")
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        submission = Submission(students=(Student(name=name),), file=file, path=path, sha256=sha256)
         executor = NotebookExecutor(WarmKernels(self.server), limits, Workplace())
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):

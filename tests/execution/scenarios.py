@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -57,7 +58,8 @@ def code(source: str, **metadata: object) -> dict[str, Any]:
 
 
 def submission(path: Path) -> Submission:
-    return Submission(students=(Student(name="A"),), file=path.name, path=path, sha256="0")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Submission(students=(Student(name="A"),), file=path.name, path=path, sha256=sha256)
 
 
 def probe(name: str, body: str) -> ProbeCall:

@@ -16,13 +16,13 @@ import pytest
 from click.testing import CliRunner
 
 from grader.cli import main
-from grader.grading.batch import Exam
+from grader.grading.batch import Exam, unseen
 from grader.grading.course import Tables
 from grader.grading.history import Story, story
 from grader.grading.night import Order, grade_night
 from grader.grading.rejudging import Again, rejudge
 from grader.grading.reporting import CanvasExport, Night
-from grader.grading.setting import Setting
+from grader.grading.setting import Setting, course_secret
 from grader.grading.watcher import Watcher
 from grader.model import Evidence, ProbeCall, Reply, ReplyKind, RunOutcome, RunRecord, Submission
 from grader.packs import load_pack
@@ -53,7 +53,10 @@ def class_notebook(text: str) -> str:
 
 @dataclass
 class SayingExecutor:
-    """Answers as the reference does, but for probes that a notebook's text breaks or doubles."""
+    """Answers as the reference does, but for probes that a notebook's text breaks or doubles.
+
+    Of one that says that it is no notebook, nothing can be observed.
+    """
 
     exam: Exam
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)  # file, probes
@@ -63,6 +66,8 @@ class SayingExecutor:
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
         self.asked.append((submission.file, tuple(sorted({call.probe_id for call in calls}))))
         text = submission.path.read_text(encoding="utf-8")
+        if "no notebook" in text:
+            return unseen("It is not one.")
         replies = {call.key: self._reply(call, text) for call in calls}
         run = RunRecord(outcome=RunOutcome.COMPLETE, seconds=len(text) + 0.125)
         return Evidence(run=run, replies=replies, executed=text)
@@ -88,6 +93,7 @@ class SmallClass:
     asked: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     place: Path | None = None  # of the results, where it is not in `folder`
+    secret: bytes | None = CLASS_SECRET  # None: none is given
 
     @property
     def out(self) -> Path:
@@ -113,7 +119,7 @@ class SmallClass:
                 sources=(source,),
                 out=self.out,
                 pack=pack,
-                secret=CLASS_SECRET,
+                secret=self.secret or course_secret(None, self.out, {})[0],
                 tables=Tables(roster=self.folder / "roster.csv", **tables),
                 jobs=2,
                 export=CanvasExport(title=pack.rubric.title),

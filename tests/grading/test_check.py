@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,9 @@ def pack() -> Pack:
 @pytest.fixture(scope="module")
 def evidence(pack: Pack) -> Evidence:
     exam = Exam.of(pack, SECRET)
+    sha256 = hashlib.sha256(RIGHT.read_bytes()).hexdigest()
     submission = Submission(
-        students=(Student(name="Right"),), file=RIGHT.name, path=RIGHT, sha256="0"
+        students=(Student(name="Right"),), file=RIGHT.name, path=RIGHT, sha256=sha256
     )
     with notebook_executor(pack, LIMITS, Isolation.AUTO, print) as executor:
         return asyncio.run(executor.run(submission, exam.calls))

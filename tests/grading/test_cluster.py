@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import pickle
 import platform
@@ -246,7 +247,8 @@ def ask(tmp_path: Path, pack: Pack) -> Ask:
     path = tmp_path / "Ng-A0.ipynb"
     path.write_bytes((HANDED_IN / path.name).read_bytes())
     student = Student(name="Ng, Jennifer", canvas_id="40103", login="jng")
-    submission = Submission(students=(student,), file=path.name, path=path, sha256="0")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    submission = Submission(students=(student,), file=path.name, path=path, sha256=sha256)
 
     def run(client: FakeClient) -> Evidence:
         async def here() -> Evidence:

@@ -75,8 +75,9 @@ class _StoppedError(BaseException):
 
 
 def stopped(small: SmallClass, after: int, **options: Any) -> None:
-    """Grade one at a time until so many were run, and then no more."""
+    """Grade one at a time until so many notebooks were run, and stop there."""
     order = small.order(jobs=1, **options)
+    before = len(small.asked)
 
     @contextmanager
     def stopping() -> Iterator[SayingExecutor]:
@@ -87,7 +88,7 @@ def stopped(small: SmallClass, after: int, **options: Any) -> None:
                 slots = 0
 
                 async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
-                    if len(self.asked) == after:
+                    if len(self.asked) == before + after:
                         raise _StoppedError
                     return await run(submission, calls)
 
@@ -95,12 +96,12 @@ def stopped(small: SmallClass, after: int, **options: Any) -> None:
 
     with pytest.raises(_StoppedError):
         grade_night(order, stopping, Watcher())
+    assert before + after == len(small.asked)
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after: int) -> None:
     stopped(small, after)
-    assert after == len(small.asked)
     small.grade(jobs=1)
     files = [file for file, _ in small.asked]
     assert 3 == len(files) == len(set(files)), "a notebook ran twice, or not at all"
@@ -133,6 +134,17 @@ def test_equal_notebooks_run_once_and_that_is_in_everybodys_story(small: SmallCl
         assert ["handed-in", "ran", "graded"] == [row.what for row in small.story(student).rows]
     night = grade_night(order, lambda: small.executor(order), Watcher())
     assert (0, 1) == (night.executed, night.reused)
+
+
+def test_a_fresh_night_that_was_stopped_twice_runs_each_notebook_once(small: SmallClass) -> None:
+    small.grade()
+    small.asked.clear()
+    for _ in range(2):
+        stopped(small, 1, fresh=True)
+    assert 1 == small.grade(jobs=1, fresh=True).executed
+    files = [file for file, _ in small.asked]
+    assert 3 == len(files) == len(set(files)), "a notebook ran twice, or not at all"
+    assert 3 == small.grade(fresh=True).executed, "that one had come to its end"
 
 
 def test_a_fault_of_ours_is_never_kept_as_the_students(small: SmallClass) -> None:
@@ -229,20 +241,94 @@ def test_a_page_that_somebody_changed_is_written_again(small: SmallClass) -> Non
     assert before == small.outputs()
 
 
-def test_a_damaged_part_asks_for_a_person_and_the_others_go_on(small: SmallClass) -> None:
-    small.texts |= {"17": "break predictions", "23": "break fitted"}  # no two answer alike
-    small.grade()
+def damage(small: SmallClass, ending: str) -> tuple[Path, bytes]:
+    """Empty a part of one student's evidence; return which one, and what was in it."""
     store = open_store(small.out)
     (kept, *_), *_ = store.evidence().values()
     store.close()
-    (path,) = small.out.rglob(f"{kept.replies}.replies")
+    (path,) = small.out.rglob(f"{getattr(kept, ending)}.{ending}")
+    content = path.read_bytes()
     path.write_bytes(b"")
+    return path, content
+
+
+def test_a_damaged_part_asks_for_a_person_and_the_others_go_on(small: SmallClass) -> None:
+    small.texts |= {"17": "break predictions", "23": "break fitted"}  # no two answer alike
+    small.grade()
+    damage(small, "replies")
     small.replace("checks.py", "require(not squared", "require(squared is not True")
     night = small.grade()
     states = sorted(grade.score.state for grade in night.grades)
     assert [State.NEEDS_ATTENTION, State.NEEDS_MARKS, State.NEEDS_MARKS] == states
     assert any("damaged" in row.what for row in night.attention)
-    assert 3 == small.grade(fresh=True).executed
+    night = small.grade(fresh=True)
+    assert (3, ()) == (night.executed, night.attention)
+    night = small.grade()
+    assert (0, ()) == (night.executed, night.attention)
+
+
+def test_a_damaged_list_of_questions_makes_the_class_run_once(small: SmallClass) -> None:
+    """Everybody shares it."""
+    small.grade()
+    (path,) = small.out.rglob("*.questions")
+    path.write_bytes(b"[" * path.stat().st_size)
+    assert [3, 0] == [small.grade().executed, small.grade().executed]
+
+
+@pytest.mark.parametrize(("ending", "again"), [("replies", False), ("executed", True)])
+def test_what_cannot_be_added_to_is_run_whole(
+    small: SmallClass, ending: str, *, again: bool
+) -> None:
+    """A part is damaged, and a probe changed: one student is asked everything, the others that."""
+    small.texts |= {"17": "break fitted", "23": "break errors"}
+    small.grade()
+    everything = small.asked[0][1]
+    small.asked.clear()
+    damage(small, ending)
+    small.replace("probes.py", "rng.uniform(-3, 3, 7)", "rng.uniform(-3, 3, 9)")
+    night = small.rejudge(run=True) if again else small.grade()
+    assert [everything, ("predictions",), ("predictions",)] == sorted(
+        (probes for _, probes in small.asked), key=len, reverse=True
+    )
+    assert () == night.attention
+    assert 0 == small.grade().executed
+
+
+def test_a_lost_notebook_as_it_ran_costs_hints_until_it_is_there_again(small: SmallClass) -> None:
+    small.texts = dict.fromkeys(small.texts, "double predictions")
+    small.grade()
+    shown = pages(small)
+    path, content = damage(small, "executed")
+    for page in (small.out / "feedback").iterdir():
+        page.unlink()
+    facts = small.folder / "packs" / "line" / "facts.py"
+    facts.write_text(facts.read_text(encoding="utf-8") + "# another text\n", encoding="utf-8")
+    night = small.rejudge()
+    assert {State.NEEDS_MARKS} == {grade.score.state for grade in night.grades}
+    assert 2 == told_facts(small)
+    assert shown == pages(small), "what shows the lost checks is there as before"
+    path.write_bytes(content)
+    small.rejudge()
+    assert 3 == told_facts(small)
+
+
+def pages(small: SmallClass) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (small.out / "feedback").iterdir()}
+
+
+def told_facts(small: SmallClass) -> int:
+    """Of how many notebooks facts were found."""
+    return sum(map(bool, json.loads((small.out / "facts.json").read_bytes()).values()))
+
+
+def test_what_is_no_notebook_is_not_run_again(small: SmallClass) -> None:
+    small.texts["17"] = "no notebook"
+    sentences = {row.what for row in small.grade().attention}
+    assert ["leeana_17_34017_A1.ipynb: It is not one."] == list(sentences)
+    for night in (small.grade(), small.rejudge(run=True), small.rejudge()):
+        assert 0 == night.executed
+        assert sentences == {row.what for row in night.attention}
+        assert not any("must run again" in notice for notice in night.notices)
 
 
 # ------------------------------------------------------------------------------- rejudge

@@ -7,23 +7,33 @@ or synced, or a transaction ends, there is a moment before and one after.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import random
 import signal
 import subprocess
+import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, event
 
+from grader.cli import main
 from grader.errors import GraderError
 from grader.grading import processes
+from grader.grading.batch import Exam
+from grader.grading.night import grade_night
+from grader.grading.setting import course_secret
+from grader.grading.watcher import Watcher
+from grader.model import Evidence, ProbeCall, Submission
 from grader.store import open_store
-from tests.grading.small_class import STUDENTS, SmallClass, class_in
+from tests.grading.small_class import STUDENTS, SayingExecutor, SmallClass, class_in
 
 KILLS = 20
 Moment = Callable[[], None]
@@ -38,9 +48,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @contextmanager
 def moments(at: Moment) -> Iterator[None]:
-    """Call `at` before and after everything that reaches the disk for good."""
+    """Call `at` before and after everything that reaches the disk for good, or may empty a file."""
     with pytest.MonkeyPatch.context() as patch:
-        for owner, name in ((Path, "replace"), (Path, "unlink"), (os, "fsync")):
+        for owner, name in ((Path, "replace"), (Path, "unlink"), (os, "fsync"), (os, "open")):
             patch.setattr(owner, name, _surrounded(getattr(owner, name), at))
         ended = _surrounded(lambda _: None, at)
         event.listen(Engine, "commit", ended)
@@ -68,26 +78,51 @@ def counted(small: SmallClass) -> int:
     return len(seen)
 
 
-def killed(small: SmallClass, moment: int) -> bool:
-    """Grade in a process that kills itself at a moment; return whether it came to that."""
+def forked(work: Callable[[], object]) -> int:
+    """Work in a process of its own, which ends with status 0 where that goes well."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python 3.12 warns of forking with threads about
         child = os.fork()
     if child == 0:
-        left = [moment]
+        status = 1
+        try:
+            work()
+            status = 0
+        except BaseException:  # noqa: BLE001  nothing of the tests may run on in a fork of them
+            traceback.print_exc()
+        os._exit(status)
+    return child
+
+
+def killed(work: Callable[[], object], moment: int) -> bool:
+    """Work in a process that is killed at a moment; return whether it came to that.
+
+    The moment may be one of a process that the grader began: the grader is killed then too.
+    """
+
+    def disturbed() -> None:
+        grader, left = os.getpid(), [moment]
 
         def at() -> None:
             left[0] -= 1
             if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(grader, signal.SIGKILL)
+                signal.pause()  # in another process, which ends with the grader
 
-        try:
-            with moments(at):
-                small.grade()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+        with moments(at):
+            work()
+
+    _, ended = os.waitpid(forked(disturbed), 0)
+    assert os.WIFSIGNALED(ended) or os.WEXITSTATUS(ended) == 0, "see the traceback on stderr"
+    return os.WIFSIGNALED(ended)
+
+
+def until_nobody_works(out: Path) -> None:
+    """Wait for what a killed grader began: the system ends it, and it has the lock till then."""
+    lock = out / "store" / "lock"
+    if lock.exists():
+        with lock.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
 
 
 def runs(small: SmallClass) -> dict[str, int]:
@@ -116,12 +151,24 @@ def test_killed_at_20_random_moments_and_going_on_gives_the_same_every_time(
         night += 1
         (tmp_path / str(night)).mkdir()
         small = class_in(tmp_path / str(night))
-        while killed(small, chosen.randint(1, there)):
+        while killed(small.grade, chosen.randint(1, there)):
             kills += 1
+            until_nobody_works(small.out)
         small.grade()
         assert undisturbed == small.outputs()
         assert dict.fromkeys(STUDENTS, 1) == runs(small)
         assert not list(small.out.rglob("*.part"))
+
+
+def test_killed_while_a_hidden_seed_is_made_there_is_one_afterwards(tmp_path: Path) -> None:
+    moment, ended = 0, False
+    while not ended:
+        moment += 1
+        seed = partial(course_secret, None, tmp_path / str(moment), {})
+        ended = not killed(seed, moment)
+        (first, _), (second, _) = seed(), seed()
+        assert (64, first) == (len(first), second)
+    assert moment > 10
 
 
 def test_a_disk_that_is_full_at_any_moment_is_one_sentence(
@@ -149,7 +196,7 @@ def test_a_disk_that_is_full_at_any_moment_is_one_sentence(
             else:
                 break
     assert len(said) > 3
-    assert all("room" in each or "free space" in each for each in said), said
+    assert all("ake room" in each for each in said), said
     assert undisturbed == small.outputs()
 
 
@@ -164,9 +211,9 @@ def test_a_small_disk_that_is_full_and_then_has_room_again(
         pytest.skip("nothing may be mounted here; see above")
     try:
         small = class_in(tmp_path)
-        small.place = disk / "out"
+        small.place, small.secret = disk / "out", None
         said = []
-        for free in (8, 64, 128, 192, 256, 320, 2048):
+        for free in (0, 8, 64, 128, 192, 256, 320, 2048):
             ballast = disk / "ballast"
             ballast.unlink(missing_ok=True)
             room = os.statvfs(disk)
@@ -176,11 +223,55 @@ def test_a_small_disk_that_is_full_and_then_has_room_again(
             except GraderError as error:
                 said.append(str(error))
         assert said
-        assert all("room" in each or "free space" in each for each in said), said
-        assert undisturbed == small.outputs()
+        assert all("ake room" in each for each in said), said
+        made = {"hidden-seed": small.order().secret}
+        assert undisturbed | made == small.outputs()
         assert dict.fromkeys(STUDENTS, 1) == runs(small)
     finally:
         subprocess.run(["umount", str(disk)], check=True)  # noqa: S607  Debian's
+
+
+def test_a_second_grader_is_another_process_and_stops_with_a_sentence(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    """The first is in the middle of its night; each of the second's commands says so, and ends."""
+    small = class_in(tmp_path)
+    small.order()  # its files are there before the first begins
+    begun, go_on = os.pipe(), os.pipe()
+
+    def first() -> None:
+        """Grade, and wait with a notebook under way."""
+        os.close(go_on[1])  # nobody is waited for who is gone
+
+        class Waiting(SayingExecutor):
+            slots = 1
+
+            async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
+                os.write(begun[1], b".")
+                os.read(go_on[0], 1)
+                return await super().run(submission, calls)
+
+        order = small.order()
+        exam = Exam.of(order.pack, order.secret)
+        grade_night(order, lambda: nullcontext(Waiting(exam)), Watcher())
+
+    child = forked(first)
+    os.close(begun[1])
+    assert os.read(begun[0], 1), "see the traceback on stderr"
+    packs = ("--pack-dir", small.folder / "packs", "--out", small.out)
+    source = small.folder / "submissions.zip"
+    for command in (
+        ("grade", source, "--assignment", "line", *packs),
+        ("rejudge", small.out),
+        ("rejudge", small.out, "--dry-run"),
+    ):
+        found = CliRunner().invoke(main, [str(word) for word in command])
+        assert 2 == found.exit_code
+        assert f"Another grader is at work in {small.out} (process {child} on" in found.output
+    os.write(go_on[1], b"." * len(STUDENTS))
+    _, ended = os.waitpid(child, 0)
+    assert 0 == ended
+    assert undisturbed == small.outputs()
 
 
 def test_an_older_grading_in_the_same_database_is_not_touched(tmp_path: Path) -> None:

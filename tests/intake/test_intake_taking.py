@@ -139,6 +139,18 @@ def test_a_link_in_the_staging_folder_is_replaced_and_not_followed(
     assert not staged.is_symlink()
 
 
+def test_a_damaged_copy_is_written_anew_and_a_good_one_stays(
+    zipped: Zipped, intake: Take, notebook: Build
+) -> None:
+    path = zipped({"ng_12_340_A2.ipynb": notebook(), "lee_17_341_A2.ipynb": notebook("x = 2")})
+    good, bad = (entry.submission.path for entry in intake(path).entries)
+    content, before = bad.read_bytes(), good.stat()
+    bad.write_bytes(content[:-1] + b" ")
+    intake(path)
+    assert content == bad.read_bytes()
+    assert (before.st_ino, before.st_mtime_ns) == (good.stat().st_ino, good.stat().st_mtime_ns)
+
+
 def test_a_write_that_fails_leaves_nothing_behind(
     zipped: Zipped, notebook: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +165,7 @@ def test_a_write_that_fails_leaves_nothing_behind(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(UsageError, match=r"cannot be written \(No space left on device\)"):
+    with pytest.raises(UsageError, match=r"written: No space left on device\. Make room there"):
         take_in([path], staging)
     assert [staging] == [part.parent for part in moved], "a move within one folder is atomic"
     assert [] == list(staging.iterdir())
@@ -163,5 +175,5 @@ def test_a_staging_folder_that_cannot_be_made_is_wrong_use(
     zipped: Zipped, notebook: Build, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="staging cannot be written"):
+    with pytest.raises(UsageError, match="staging could not be written"):
         take_in([zipped({"ng_12_340_A2.ipynb": notebook()})], tmp_path / "file" / "staging")

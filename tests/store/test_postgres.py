@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -94,6 +95,18 @@ def test_both_databases_give_the_same(url: str, tmp_path: Path) -> None:
         again = small.rejudge(store=address)
         classes.append((small.outputs(), changed(night), changed(again), story_of(small, address)))
     assert classes[0] == classes[1] == classes[2]
+
+
+def test_a_folder_remembers_its_database_and_no_password(url: str, tmp_path: Path) -> None:
+    small = class_in(tmp_path)
+    small.grade(store=url.replace("grader@", "grader:pass-word@"))
+    shown = url.replace("/", "%2F").replace("postgresql:%2F%2Fgrader@%2F", "postgresql://grader@/")
+    for forgetful in (small.grade, small.rejudge, lambda: small.story("lee")):
+        with pytest.raises(StoreError, match=re.escape(f"give --store '{shown}'")):
+            forgetful()
+    assert not (small.out / "store" / "grader.sqlite").exists()
+    assert shown == (small.out / "store" / "database").read_text()
+    assert 0 == small.grade(store=shown).executed
 
 
 def test_hostile_text_comes_back_and_the_log_is_only_ever_added_to(

@@ -9,10 +9,11 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 
 from grader.errors import EvidenceError, StoreError
@@ -39,7 +40,7 @@ from grader.store import (
     locked,
     open_store,
 )
-from grader.store.database import translated
+from grader.store.database import address_to_keep, engine_of, same_place, translated
 from grader.store.schema import VERSION
 
 LIMITS = Limits()
@@ -259,6 +260,123 @@ def test_a_second_grader_says_who_the_first_is_and_a_killed_one_holds_nothing(
         holder.kill()
     with locked(tmp_path):
         pass
+
+
+# ------------------------------------------------------------------------------- which database
+@pytest.mark.parametrize("url", ["", "postgresql://ta@db.example.edu/another"])
+def test_a_folder_whose_database_is_elsewhere_is_not_begun_anew(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite stands in for another server that knows nothing of the folder."""
+    monkeypatch.setattr("grader.store.database._postgres", lambda _: create_engine("sqlite://"))
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "database").write_text("postgresql://ta@db.example.edu/grades")
+    with pytest.raises(StoreError, match=r"--store 'postgresql://ta@db\.example\.edu/grades'"):
+        open_store(tmp_path, url)
+    assert not (tmp_path / "store" / "grader.sqlite").exists()
+
+
+def test_a_folder_of_sqlites_is_not_begun_anew_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = create_engine("sqlite://")
+    monkeypatch.setattr("grader.store.database._postgres", lambda _: elsewhere)
+    open_store(tmp_path).close()
+    with pytest.raises(StoreError, match="leave --store out"):
+        open_store(tmp_path, "postgresql://ta@db.example.edu/grades")
+    assert [] == inspect(elsewhere).get_table_names(), "nothing was made there"
+    open_store(tmp_path).close()
+
+
+def test_an_address_without_its_password_tells_what_is_one_place() -> None:
+    url = "postgresql+psycopg://ta:no@db/grades?password=no&sslmode=verify-full&sslpassword=no"
+    assert "postgresql://ta@db/grades?sslmode=verify-full" == address_to_keep(url)
+    for other, same in (
+        ("postgres://professor@db:5432/grades", True),
+        ("postgresql://ta@db:5433/grades", False),
+        ("postgresql://ta@db/other", False),
+        ("postgresql://ta@other/grades", False),
+        ("", False),
+    ):
+        assert same == same_place("postgresql://ta:secret@db/grades", other), other
+
+
+def test_a_damaged_note_of_the_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "database").write_bytes(b"\xff")
+    with pytest.raises(StoreError, match="does not say which database"):
+        open_store(tmp_path)
+
+
+# ------------------------------------------------------------------------------- a power cut
+@dataclass
+class Disk:
+    """What of a folder is there after a power cut: files that were synced, by names that were."""
+
+    root: Path
+    content: set[int] = field(default_factory=set)  # inodes of files
+    names: dict[int, dict[str, int]] = field(default_factory=dict)  # of a folder -> what is in it
+
+    def sync(self, descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            self.names[found.st_ino] = {e.name: e.inode() for e in os.scandir(descriptor)}
+        else:
+            self.content.add(found.st_ino)
+
+    def has(self, path: Path) -> bool:
+        chain = [path, *path.parents][: len(path.relative_to(self.root).parts)]
+        named = all(
+            each.stat().st_ino == self.names.get(each.parent.stat().st_ino, {}).get(each.name)
+            for each in chain
+        )
+        return named and path.stat().st_ino in self.content
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    found = Disk(tmp_path)
+    monkeypatch.setattr(os, "fsync", found.sync)
+    return found
+
+
+def test_a_part_and_its_folder_are_on_the_disk_before_a_row_names_it(
+    tmp_path: Path, disk: Disk
+) -> None:
+    commits: list[dict[str, bool]] = []
+
+    def at_commit(_: Connection) -> None:
+        there = (tmp_path / "new" / "out" / "store" / "evidence").glob("*/*")
+        commits.append({path.suffix: disk.has(path) for path in there})
+
+    event.listen(Engine, "commit", at_commit)
+    try:
+        store = open_store(tmp_path / "new" / "out")
+        store.begin("grader grade x.zip")
+        keep(store, evidence())
+        store.close()
+    finally:
+        event.remove(Engine, "commit", at_commit)
+    assert [{}, {}, dict.fromkeys((".executed", ".questions", ".replies"), True)] == [
+        dict(sorted(each.items())) for each in commits
+    ]
+    assert disk.has(tmp_path / "new" / "out" / "store" / "identity")
+
+
+def test_a_part_of_somebody_who_was_killed_gets_its_name_on_the_disk(
+    tmp_path: Path, disk: Disk
+) -> None:
+    """Killed between the move to its place and the sync of the folder."""
+    sha256 = Parts(tmp_path).keep(b"content", "part")
+    disk.names.clear()
+    Parts(tmp_path).keep(b"content", "part")
+    assert disk.has(tmp_path / sha256[:2] / f"{sha256}.part")
+
+
+def test_sqlite_syncs_the_folder_of_its_journal(tmp_path: Path) -> None:
+    engine = engine_of(tmp_path)
+    with engine.connect() as connection:
+        assert 3 == connection.exec_driver_sql("PRAGMA synchronous").scalar()  # 3 is EXTRA
 
 
 # ------------------------------------------------------------------------------- no room
