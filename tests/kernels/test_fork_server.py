@@ -17,7 +17,15 @@ from typing import Any
 import pytest
 
 from grader.errors import KernelError, UsageError
-from grader.kernels.forked.layers import ALWAYS, LANDLOCK, NETWORK, OPTIONAL, SECCOMP
+from grader.kernels.forked.layers import (
+    ALWAYS,
+    EXTRA,
+    LANDLOCK,
+    NETWORK,
+    OPTIONAL,
+    SECCOMP,
+    USER,
+)
 from grader.kernels.isolation import Isolation, layers, open_kernels
 from grader.kernels.kernel import Kernel
 from grader.kernels.server import ForkServer
@@ -327,6 +335,34 @@ def test_each_optional_layer_can_be_done_without(tmp_path: Path, refused: str) -
     assert {*ALWAYS} <= set(kernel.isolation)
     assert 1 == len(heard)
     assert refused in heard[0]
+
+
+IN_A_CONTAINER = """
+import os
+from grader.kernels.forked import linux
+from grader.kernels.server import ForkServer
+
+user, group = os.getuid(), os.getgid()
+linux.unshare(linux.NEW_USER)
+linux.map_ids(user, group)
+server = ForkServer()
+try:
+    print(*server.start().layers, sep="\\n")
+finally:
+    server.close()
+"""
+
+
+def test_root_of_a_container_that_has_few_user_ids_has_every_layer(temporary: Path) -> None:
+    """As in containers that an ordinary user began: there are no ids to give to kernels."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_CONTAINER],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "TMPDIR": str(temporary)},
+    )
+    assert {*ALWAYS, *OPTIONAL, USER} == set(done.stdout.splitlines()) - {*EXTRA}
 
 
 def test_strict_refuses_in_a_sentence_that_names_what_is_missing(temporary: Path) -> None:
