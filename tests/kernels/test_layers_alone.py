@@ -29,8 +29,10 @@ from grader.kernels.forked import (
     cage,
     groups,
     landlock,
+    limits,
     linux,
     memory,
+    namespaced,
     root,
     seccomp,
     serve,
@@ -193,6 +195,100 @@ def test_every_jump_of_a_program_lands_in_it_and_every_end_is_an_answer(
             assert place + 1 + max(if_true, if_false) < len(steps)
         assert max(if_true, if_false) <= 255
     assert seccomp.RETURN == steps[-1][0]
+
+
+# ------------------------------------------------------------------------------- rights and limits
+def status(*names: str) -> list[int]:
+    """Return these lines of this process's status, read as hexadecimal."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = dict(line.split(":\t") for line in lines)
+    return [int(found[name], 16) for name in names]
+
+
+def test_rights_are_given_up_for_good() -> None:
+    def inside() -> list[int]:
+        user, group = os.getuid(), os.getgid()
+        linux.unshare(linux.NEW_USER)  # in which anybody has all rights
+        linux.map_ids(user, group)
+        assert linux.has_capabilities(linux.CAP_SYS_ADMIN, linux.CAP_KILL)
+        linux.drop_bounding_set()
+        linux.drop_capabilities()
+        assert not linux.has_capabilities(linux.CAP_KILL)
+        linux.no_new_privileges()
+        return status("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs")
+
+    assert "[0, 0, 0, 0, 0, 1]" == in_fork(inside)
+
+
+def test_limits_cannot_be_raised_and_lower_ones_stay() -> None:
+    def inside() -> str:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
+        wanted = dict(limits.rlimits(1 << 30, processes=77))
+        limits.set_rlimits({**wanted, resource.RLIMIT_CORE: 1 << 20})
+        set_now = {what: resource.getrlimit(what) for what in wanted}
+        wanted |= {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: 200}
+        assert {what: (value, value) for what, value in wanted.items()} == set_now
+        assert (1 << 30, 77) == (wanted[resource.RLIMIT_DATA], wanted[resource.RLIMIT_NPROC])
+        linux.drop_capabilities()
+        infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        try:
+            resource.setrlimit(resource.RLIMIT_DATA, infinite)
+        except ValueError as error:
+            return str(error)
+        return "raised"
+
+    assert "not allowed to raise maximum limit" == in_fork(inside)
+
+
+def test_a_process_holds_no_more_memory_than_its_limit() -> None:
+    def inside() -> int:
+        limits.set_rlimits(limits.rlimits(256 << 20))
+        try:
+            return len(bytearray(512 << 20))
+        except MemoryError:
+            return 0
+
+    assert "0" == in_fork(inside)
+
+
+# ------------------------------------------------------------------------------- files
+def test_a_root_holds_what_is_bound_read_only_and_nothing_that_is_hidden() -> None:
+    hidden = ("/seen/folder", "/seen/file.py", "/seen/absent")
+
+    def look() -> object:
+        linux.unshare(linux.NEW_NS)
+        root.enter({"/seen": f"{folder}/given"}, hidden, uid=7, gid=8)
+        denied_to = ("/seen/x", "/seen/folder/x", "/x", "/etc/passwd")
+        return (
+            *(sorted(path.name for path in Path(top).iterdir()) for top in ("/", "/seen")),
+            [Path(f"/seen/{name}").read_text() for name in ("kept", "file.py")],
+            list(Path("/seen/folder").iterdir()),
+            Path("/etc/passwd").read_text().splitlines()[1][:12],
+            Path(folder).exists(),
+            denied(*(lambda path=path: os.close(os.open(path, os.O_CREAT)) for path in denied_to)),
+        )
+
+    def inside() -> str:
+        namespaced.own_processes()  # of which the next fork is the first
+        return in_fork(look)
+
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        given = Path(folder, "given")
+        (given / "folder").mkdir(parents=True)
+        for name in ("folder/secret", "file.py", "kept"):
+            (given / name).write_text(name)
+        there = ["dev", "etc", "notebook", "proc", "run", "seen", "tmp", "var"]
+        expected: tuple[object, ...] = (
+            there,
+            ["file.py", "folder", "kept"],
+            ["kept", ""],
+            [],
+            "student:x:7:",
+            False,
+            "EROFS EROFS EROFS None",
+        )
+        assert str(expected) == in_fork(inside)
 
 
 # ------------------------------------------------------------------------------- landlock

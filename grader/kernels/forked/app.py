@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -374,6 +375,11 @@ def learn(names: list[str]) -> None:
     for name in names:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+
+
+def contexts() -> int:
+    """Count the zmq contexts of this process: their threads and sockets are not in its forks."""
+    return sum(isinstance(each, zmq.Context) for each in gc.get_objects())
 
 
 def make_folders(variables: Mapping[str, str], names: tuple[str, ...]) -> None:

@@ -203,6 +203,8 @@ class Server:
         """Rehearse, and tell the grader that kernels can be had and how they are held."""
         app.learn(self._rehearse())
         gc.collect()
+        if contexts := app.contexts():
+            raise OSError(f"the fork server has {contexts} zmq contexts, which a fork cannot use")
         gc.freeze()  # a collection in a kernel would copy every page that it looks at
         threads = len(list(Path("/proc/self/task").iterdir()))
         if threads != 1:
