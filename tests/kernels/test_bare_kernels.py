@@ -19,6 +19,9 @@ import pytest
 
 import grader
 from grader.errors import UsageError
+from grader.execution.executor import NotebookExecutor
+from grader.grading.batch import Exam, run
+from grader.grading.setting import Setting
 from grader.kernels.forked import cage
 from grader.kernels.forked.layers import (
     BARE,
@@ -32,7 +35,8 @@ from grader.kernels.isolation import Isolation, layers, open_kernels
 from grader.kernels.server import FOLDER, ForkServer
 from grader.kernels.stock import StockKernels
 from grader.kernels.warm import WarmKernels
-from grader.model import Limits
+from grader.model import Limits, Outcome, RunOutcome, Student, Submission
+from grader.packs import load_pack
 from tests.kernels.conftest import said
 from tests.kernels.test_fork_server import GRADER, LIMITS, family, parent_of, wait_for_end
 
@@ -328,6 +332,20 @@ print("the end")
     text = asyncio.run(run())
     assert "of a command3\n" in text
     assert 300_000 == text.count(".")
+
+
+def test_a_right_notebook_of_the_course_is_graded_in_it_with_every_point(bare: ForkServer) -> None:
+    pack = load_pack("a2", [Path("rubrics")])
+    exam = Exam.of(pack, b"a secret of the tests")
+    path = Path("submissions/notebooks/right-with-swish.ipynb")
+    handed_in = Submission(students=(Student(name="R"),), file=path.name, path=path, sha256="0")
+    workplace = Setting.of(pack, LIMITS, Isolation.AUTO).workplace
+    executor = NotebookExecutor(WarmKernels(bare), LIMITS, workplace)
+    judged = exam.judge(asyncio.run(run(handed_in, exam.calls, executor)))
+    assert "" == judged.fault
+    assert {Outcome.PASSED} == {result.outcome for result in judged.results}
+    assert PROCESSES not in judged.evidence.run.isolation
+    assert (RunOutcome.COMPLETE, ()) == (judged.evidence.run.outcome, judged.evidence.run.notes)
 
 
 # ------------------------------------------------------------------------------- limits and ends
