@@ -15,6 +15,7 @@ import json
 import math
 import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -152,13 +153,23 @@ def run_from_json(node: Any) -> RunRecord:
         outcome=RunOutcome(node["outcome"]),
         probed_in=None if where is None else ProbedIn(where),
         cells=tuple(
-            CellRun(index=_int(index), outcome=CellOutcome(outcome), error=_text(error))
+            _cell(_int(index), _text(outcome), _text(error))
             for index, outcome, error in _list(node["cells"])
         ),
         seconds=seconds,
-        isolation=_texts(node["isolation"]),
+        isolation=_one_and_the_same(_texts(node["isolation"])),
         notes=_texts(node["notes"]),
     )
+
+
+@lru_cache(maxsize=4096)  # a large class is in memory at once, and most of its cells are alike
+def _cell(index: int, outcome: str, error: str) -> CellRun:
+    return CellRun(index=index, outcome=CellOutcome(outcome), error=error)
+
+
+@lru_cache(maxsize=64)
+def _one_and_the_same(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return texts
 
 
 # ------------------------------------------------------------------------------- replies

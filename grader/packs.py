@@ -31,22 +31,11 @@ from grader.pictures import Painter
 from grader.probes import Probe, questions
 from grader.rubric import Rubric, parse_rubric
 
-PACK_VARIABLE = "GRADER_PACK_DIR"  # of the environment: folders of packs
 SLUG = re.compile(r"[a-z][a-z0-9_-]*")
 REFERENCE_ANSWER_BYTES = 256 << 20
 PATIENCE = 3  # times the limit of one probe, for all probes of a variation in one fork
 SNIPPET_LINES = 16
 SNIPPET_COLUMNS = 76  # so that an indented one fits a terminal of 80 columns
-_HERE = Path(__file__).resolve().parent
-
-
-def bundled(name: str) -> Path:
-    """Return the folder `name` (rubrics, submissions) that came with the package.
-
-    In a wheel these lie inside the package; in a checkout, beside it.
-    """
-    inside = _HERE / "_bundled" / name
-    return inside if inside.is_dir() else _HERE.parent / name
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -86,7 +86,7 @@ class Item(_Part):
 
 
 class LateRule(_Part):
-    points_per_day: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    points_per_day: Annotated[Decimal, Field(ge=0, decimal_places=2)] = Decimal(0)
     grace_minutes: Annotated[int, Field(ge=0)] = 0
     timezone: str = "UTC"
 

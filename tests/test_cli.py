@@ -158,10 +158,13 @@ def test_check_writes_several_forms_of_one_run(tmp_path: Path) -> None:
         (("--also", "pdf=x.pdf"), "with a format of text, markdown"),
         (("--format", "pdf"), "'pdf' is not one of"),
         (("--hidden-seed-file", "short"), "fewer than 8 characters"),
+        (("--watch", "--min-score", "60"), "there is no status for --min-score"),
+        (("--due", "2026-10-31", "--submission-metadata", "short"), "give one"),
+        (("--submission-metadata", "short"), "short is not JSON"),
     ],
 )
 def test_what_check_cannot_do_is_said_before_anything_is_run(
-    options: tuple[str, str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: tuple[str, ...], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "short").write_text("seed\n", encoding="utf-8")
@@ -169,6 +172,28 @@ def test_what_check_cannot_do_is_said_before_anything_is_run(
     found = CliRunner().invoke(main, ["check", notebook, *options])
     assert 2 == found.exit_code
     assert complaint in " ".join(found.output.replace("│", " ").split())
+
+
+def test_what_cannot_be_graded_is_a_result_for_gradescope_and_an_assignments_mistake_is_none(
+    tiny_pack: Path, tmp_path: Path
+) -> None:
+    """So the one costs points there and the other nobody, with the same status."""
+    (tmp_path / "Ng-T1.ipynb").write_text("{", encoding="utf-8")
+    pack = ("--assignment", "tiny", "--pack-dir", str(tiny_pack), "--isolation", "off")
+
+    def check(file: Path) -> tuple[int, str]:
+        asked = ["check", str(tmp_path / "Ng-T1.ipynb"), *pack, "--format", "gradescope"]
+        found = CliRunner().invoke(main, [*asked, "--also", f"gradescope={file}"])
+        return found.exit_code, found.stdout
+
+    status, shown = check(tmp_path / "results.json")
+    written = (tmp_path / "results.json").read_text(encoding="utf-8")
+    assert (2, json.loads(shown)) == (status, json.loads(written))
+    result = json.loads(written)
+    assert (0, True) == (result["score"], "Ng-T1.ipynb is broken" in result["output"])
+    (tiny_pack / "tiny" / "rubric.toml").write_text("title = 1\n", encoding="utf-8")
+    assert (2, "") == check(tmp_path / "other.json")
+    assert not (tmp_path / "other.json").exists()
 
 
 @pytest.mark.kernel

@@ -17,7 +17,7 @@ FLOORS = (
         *("diagnosis", "scoring", "lateness", "differences", "pictures", "exhibits"),
         "class_statistics",
     },
-    {"model", "errors", "inside", "text", "files"},
+    {"model", "errors", "inside", "text", "files", "places"},
 )
 FLOOR = {module: level for level, modules in enumerate(FLOORS) for module in modules}
 # Within a floor: who may use whom. The rubric is read by all; checks and probes are vocabulary.

@@ -9,7 +9,8 @@ import pytest
 
 from grader.errors import PackError
 from grader.model import ReplyKind
-from grader.packs import bundled, find_packs, load_pack
+from grader.packs import find_packs, load_pack
+from grader.places import bundled
 from grader.rubric import parse_rubric
 
 RUBRIC = """
@@ -102,6 +103,7 @@ def test_a_pack_that_contradicts_itself_is_refused_in_one_sentence(
         ("title =", "title", "is not TOML"),
         ("points = 2\n", "points = 3\n", "`double` has 3 points, but its parts 2"),
         ("points = 2\n", "points = 0\n", "points`: .*greater than 0"),
+        ("[[item]]", "[late]\npoints_per_day = 0.125\n[[item]]", "late.points_per_day`: .*decimal"),
         ('section = "code"', 'section = "cod"', "key `item.0.section`"),
         ('title = "values"', 'titel = "values"', "titel"),
         ('id = "double_values"', 'id = "Double!"', "key `item.0.check.0.id`"),

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -117,16 +119,17 @@ def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {"rubric.toml": RUBRIC, "probes.py": PROBES, "checks.py": CHECKS}
     for name, text in {**files, "reference.py": REFERENCE}.items():
         (pack / name).write_text(text, encoding="utf-8")
-    source = NOTEBOOK.splitlines(keepends=True)
-    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "source": source}
-    notebook = {
-        "nbformat": 4,
-        "nbformat_minor": 4,
-        "metadata": {},
-        "cells": [{**cell, "execution_count": None}],
-    }
-    (pytester.path / "Ng-T1.ipynb").write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+    (pytester.path / "Ng-T1.ipynb").write_text(notebook_of(NOTEBOOK), encoding="utf-8")
     return pytester.path
+
+
+def notebook_of(source: str) -> str:
+    """A notebook of one cell."""
+    lines = source.splitlines(keepends=True)
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "source": lines}
+    cells = [{**cell, "execution_count": None}]
+    notebook = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}
+    return json.dumps(notebook, indent=1)
 
 
 Run = Callable[..., pytest.RunResult]
@@ -187,26 +190,67 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 # ------------------------------------------------------------------------------- with kernels
+RIGHT = """
+def double(x):
+    return x + x
+
+def halve(x):
+    return x / 2
+
+def triple(x):
+    return x + x + x
+"""
+
+
+def as_check(
+    run: Run, folder: Path, most: int, isolation: str = "auto"
+) -> tuple[pytest.RunResult, dict[str, Any]]:
+    """Test a notebook, and check it with the most points as the minimum: statuses are the same.
+
+    Returns:
+        What pytest said, and the JSON; empty where there is none.
+    """
+    found = run("Ng-T1.ipynb", "-v", "--junitxml=junit.xml", "--grader-isolation", isolation)
+    asked = ["--assignment", "tiny", "--pack-dir", str(folder / "packs"), "--isolation", isolation]
+    also = ["--min-score", str(most), "--format", "json", "-o", str(folder / "result.json")]
+    checked = CliRunner().invoke(main, ["check", str(folder / "Ng-T1.ipynb"), *asked, *also])
+    assert checked.exit_code == found.ret
+    file = folder / "result.json"
+    return found, json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def counted(result: dict[str, Any]) -> dict[str, int]:
+    """Count a result's checks by what pytest calls them; lost extra credit is one of two."""
+    names = {
+        ("code", "passed"): "passed",
+        ("code", "failed"): "failed",
+        ("code", "broken"): "errors",
+        ("extra_credit", "passed"): "passed",
+        ("extra_credit", "failed"): "skipped or xfailed",
+    }
+    items = result["items"]
+    return Counter(names[i["section"], check["outcome"]] for i in items for check in i["checks"])
+
+
+def outcomes(found: pytest.RunResult) -> dict[str, int]:
+    """The same of pytest's last line."""
+    counts = Counter(found.parseoutcomes())
+    counts.pop("warnings", 0)  # of pytest, which runs in itself here
+    extra = counts.pop("skipped", 0) + counts.pop("xfailed", 0)
+    return counts + Counter({"skipped or xfailed": extra})
+
+
 @pytest.mark.kernel
 def test_counts_and_status_are_those_of_check(folder: Path, run: Run) -> None:
     """With hidden questions, as the course's secret is given to both in the same way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADER_HIDDEN_SEED", "a secret of the tests")
-        found = run("Ng-T1.ipynb", "-v", "--junitxml=junit.xml")
-        arguments = ("--assignment", "tiny", "--pack-dir", str(folder / "packs"))
-        also = ("--format", "json", "-o", str(folder / "result.json"))
-        checked = CliRunner().invoke(
-            main, ["check", str(folder / "Ng-T1.ipynb"), *arguments, *also]
-        )
-    assert (3, 3) == (checked.exit_code, found.ret)
-    result = json.loads((folder / "result.json").read_text())
-    checks = {check["id"]: check for item in result["items"] for check in item["checks"]}
-    outcomes = [check["outcome"] for check in checks.values()]
-    assert {"passed": 1, "failed": 3, "broken": 1} == {
-        outcome: outcomes.count(outcome) for outcome in ("passed", "failed", "broken")
-    }
+        found, result = as_check(run, folder, 4)
+    assert 3 == found.ret
     # Of the three that are lost one is extra credit not attempted, one lost extra credit.
     found.assert_outcomes(passed=1, failed=1, errors=1, skipped=1, xfailed=1)
+    assert counted(result) == outcomes(found)
+    checks = {check["id"]: check for item in result["items"] for check in item["checks"]}
     for case in ET.parse(folder / "junit.xml").iter("testcase"):  # noqa: S314  our own
         given = {each.get("name"): each.get("value") for each in case.iter("property")}
         check = checks[str(case.get("name"))]
@@ -218,6 +262,29 @@ def test_counts_and_status_are_those_of_check(folder: Path, run: Run) -> None:
     seen = {check["visibility"] for check in checks.values()}
     assert {"public", "hidden"} == seen
     assert "raise " not in found.stdout.str()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("source", "status"), [(RIGHT, 0), (NOTEBOOK, 1), (None, 2)], ids=["right", "lost", "broken"]
+)
+def test_where_all_could_be_judged_the_status_is_that_of_check_too(
+    source: str | None, status: int, folder: Path, run: Run
+) -> None:
+    """A right notebook, one that lost points, and a file that is none."""
+    (fault,) = (line for line in RUBRIC.splitlines(keepends=True) if "crash" in line)
+    rubric = RUBRIC.replace(fault, "").replace("points = 4", "points = 3")
+    (folder / "packs" / "tiny" / "rubric.toml").write_text(rubric, encoding="utf-8")
+    text = "{" if source is None else notebook_of(source)
+    (folder / "Ng-T1.ipynb").write_text(text, encoding="utf-8")
+    found, result = as_check(run, folder, 3, isolation="auto" if source else "off")
+    assert status == found.ret
+    if source is None:
+        assert {} == result
+        found.assert_outcomes(errors=4)
+    else:
+        assert counted(result) == outcomes(found)
+        assert 4 == sum(counted(result).values())
 
 
 # ------------------------------------------------------------------------------- without
@@ -260,6 +327,58 @@ def test_what_could_not_be_graded_is_a_sentence_and_the_status_of_check(
     assert (status, 1) == (found.ret, len(runs))
     found.assert_outcomes(errors=5)
     assert "checking.check" not in found.stdout.str()  # no line of a traceback
+
+
+@pytest.mark.parametrize(
+    ("chosen", "outcomes"),
+    [
+        (("Ng-T1.ipynb",), {"passed": 3, "failed": 1, "skipped": 1}),
+        (("Ng-T1.ipynb::double",), {"passed": 2, "failed": 1}),
+        (("Ng-T1.ipynb::double::double_zero",), {"failed": 1}),
+        (("Ng-T1.ipynb::halve", "Ng-T1.ipynb::double::double_values"), {"skipped": 1, "passed": 1}),
+        (("{folder}/Ng-T1.ipynb::triple",), {"passed": 1}),
+        (("--rootdir={folder}", "./Ng-T1.ipynb::triple::triple_values"), {"passed": 1}),
+    ],
+    ids=str,
+)
+def test_an_editor_runs_what_it_points_at(
+    chosen: tuple[str, ...], outcomes: dict[str, int], folder: Path, run: Run, runs: list[Path]
+) -> None:
+    """A file, an item, a check, several of them; from the folder, or by the whole path."""
+    found = run(*(each.format(folder=folder) for each in chosen))
+    found.assert_outcomes(**outcomes)
+    assert 1 == len(runs)
+
+
+def test_an_editor_lists_every_notebook_below_a_folder_with_ids_that_it_can_run(
+    folder: Path, run: Run, runs: list[Path]
+) -> None:
+    (folder / "a folder").mkdir()
+    (folder / "Ng-T1.ipynb").rename(folder / "a folder" / "Ng, the second.ipynb")
+    listed = [line for line in run("--collect-only", "-q").outlines if "::" in line]
+    assert 5 == len(listed)
+    assert "a folder/Ng, the second.ipynb::double::double_zero" == listed[1]
+    run(listed[0], listed[1]).assert_outcomes(passed=1, failed=1)
+    assert 1 == len(runs)
+
+
+def test_a_notebook_outside_of_pytests_root_has_its_name(
+    folder: Path, run: Run, runs: list[Path]
+) -> None:
+    """As where a pack's folder, and with it some project's settings, lies somewhere else."""
+    root = f"--rootdir={folder / 'packs'}"
+    listed = [line for line in run(root, "--collect-only", "-q").outlines if "::" in line]
+    assert f"{folder}/Ng-T1.ipynb::double::double_values" == listed[0]
+    run(root, listed[0]).assert_outcomes(passed=1)
+    found = run(root, "Ng-T1.ipynb::double", "-v")
+    found.stdout.fnmatch_lines(["Ng-T1.ipynb::double::double_zero FAILED*"])
+    assert 2 == len(runs)
+
+
+def test_what_is_not_there_is_pytests_own_sentence(run: Run, runs: list[Path]) -> None:
+    found = run("Ng-T1.ipynb::double::quadruple")
+    assert (pytest.ExitCode.USAGE_ERROR, []) == (found.ret, runs)
+    found.stderr.fnmatch_lines(["ERROR: not found: *quadruple"])
 
 
 def test_keywords_choose_items(run: Run, runs: list[Path]) -> None:

@@ -16,11 +16,11 @@ from grader.cli.options import (
     command_line,
     cores,
     isolation_option,
-    progress,
     store_option,
     table_options,
     warn,
 )
+from grader.cli.progress import progress
 from grader.execution.executor import NotebookExecutor
 from grader.grading.course import Tables
 from grader.grading.history import story
@@ -111,7 +111,7 @@ def rejudge(
     console = Console()
     with progress(console) as watcher:
         night = judge_again(again, executor, watcher)
-    console.print(changes_report(changed_rows(night), all_rows=all_rows))
+    click.echo(changes_report(changed_rows(night), all_rows=all_rows))
     done = "Nothing was written: this was a dry run." if dry_run else f"Written to {out}."
     for notice in (*night.notices, done):
         console.print(notice, markup=False, highlight=False, style="dim")

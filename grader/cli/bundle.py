@@ -9,7 +9,9 @@ import click
 from grader.cli.options import FILE, cores, pack_dir_option
 from grader.grading.bundling import autograder
 from grader.grading.bundling import bundle as make_bundle
-from grader.packs import bundled, load_pack
+from grader.grading.bundling.autograder import container
+from grader.packs import load_pack
+from grader.places import bundled
 
 
 @click.command()
@@ -28,6 +30,12 @@ from grader.packs import bundled, load_pack
     type=FILE,
     help="With --gradescope: the course's secret, put into the zip.",
 )
+@click.option(
+    "--late",
+    "lateness",
+    is_flag=True,
+    help="With --gradescope: take the rubric's late penalty off there.",
+)
 def bundle(
     assignment: str,
     *,
@@ -36,6 +44,7 @@ def bundle(
     gradescope: bool,
     wheel: Path | None,
     hidden_seed_file: Path | None,
+    lateness: bool,
 ) -> None:
     """Make the self-check of ASSIGNMENT that students download.
 
@@ -47,16 +56,18 @@ def bundle(
       grader bundle a2 -o A2grader.zip
       grader bundle line --pack-dir docs/examples
       grader bundle a2 --gradescope --wheel dist/grader-0.1.0-py3-none-any.whl -o autograder.zip
+      grader bundle a2 --gradescope --wheel dist/grader-0.1.0-py3-none-any.whl --late
     """
     pack = load_pack(assignment, [*pack_dir, bundled("rubrics")])
     if gradescope:
         if wheel is None:
             raise click.UsageError("--gradescope needs --wheel: `pip wheel --no-deps -w dist .`")
         path = output or Path("autograder.zip")
-        click.echo(f"{path}: {', '.join(autograder(pack, path, wheel, hidden_seed_file))}.")
+        names = autograder(pack, path, wheel, hidden_seed_file, lateness=lateness)
+        click.echo(f"{path}: {', '.join(names)}.\n{container(pack)}")
         return
-    if wheel or hidden_seed_file:
-        raise click.UsageError("--wheel and --hidden-seed-file are for --gradescope.")
+    if wheel or hidden_seed_file or lateness:
+        raise click.UsageError("--wheel, --hidden-seed-file and --late are for --gradescope.")
     made = make_bundle(pack, output, cores())
     click.echo(f"{made.path}: {', '.join([made.script, *made.files])}.")
     click.echo(f"In the last cell of a notebook: %run -i {made.script}")

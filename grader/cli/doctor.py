@@ -9,7 +9,7 @@ from rich.console import Console
 
 from grader.cli.options import NEEDS_ATTENTION, pack_dir_option
 from grader.grading.doctor import examine
-from grader.packs import bundled
+from grader.places import bundled
 from grader.reports.console import doctor_table
 
 

@@ -1,18 +1,16 @@
-"""The forms of one notebook's report on the command line: which, and where to."""
+"""The forms of one notebook's report on the command line: which, and where to.
+
+Loads nothing that takes long, as grader.cli.options.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from grader.cli.options import F, with_options
-from grader.grading.publishing import append_summary, write_forms
-from grader.reports.forms import FORMS, GITHUB, TEXT, on_stream
-from grader.reports.subject import Subject
+from grader.reports.form_names import FORM_NAMES, TEXT
 
 
 def _forms_and_files(
@@ -22,8 +20,8 @@ def _forms_and_files(
     found = []
     for each in given:
         form, _, file = each.partition("=")
-        if form not in FORMS or not file:
-            known = ", ".join(FORMS)
+        if form not in FORM_NAMES or not file:
+            known = ", ".join(FORM_NAMES)
             raise click.BadParameter(f"{each!r} is not FORMAT=FILE with a format of {known}.")
         found.append((form, Path(file)))
     return found
@@ -35,7 +33,7 @@ def form_options(command: F) -> F:
         click.option(
             "--format",
             "form",
-            type=click.Choice(list(FORMS)),
+            type=click.Choice(FORM_NAMES),
             default=TEXT,
             show_default=True,
             help="How to report.",
@@ -55,14 +53,3 @@ def form_options(command: F) -> F:
         ),
     )
     return with_options(options, command)
-
-
-def deliver(
-    subject: Subject, form: str, output: Path | None, also: Sequence[tuple[str, Path]]
-) -> None:
-    """Show or write one report in all forms that were asked for."""
-    write_forms(subject, [*also, *([(form, output)] if output else [])])
-    if form == GITHUB:
-        append_summary(subject, os.environ)
-    if not output:
-        click.echo(on_stream(form, subject, sys.stdout), nl=False)

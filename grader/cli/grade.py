@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from grader.cli.afterwards import changed_rows
+from grader.cli.assignment import limits_of, pack_of
 from grader.cli.options import (
     FILE,
     NEEDS_ATTENTION,
@@ -19,21 +20,20 @@ from grader.cli.options import (
     cores,
     isolation_option,
     limit_options,
-    limits_of,
-    pack_of,
     pack_options,
-    progress,
     store_option,
     table_options,
     warn,
 )
+from grader.cli.progress import progress
 from grader.grading.batch import Executor
 from grader.grading.course import Tables
 from grader.grading.night import OpenExecutor, Order, grade_night
 from grader.grading.reporting import CanvasExport, Night
 from grader.grading.setting import Setting, course_secret, remote_executor
 from grader.kernels.isolation import Isolation
-from grader.packs import bundled, load_pack
+from grader.packs import load_pack
+from grader.places import bundled
 from grader.reports.changes import changes_report
 from grader.reports.console import night_report
 
@@ -133,7 +133,7 @@ def _grade(order: Order, executor: OpenExecutor, note: str) -> int:
     console.print(night_report(night.grades, night.attention, order.out))
     if not night.first:
         rest = f"`grader history {order.out} STUDENT` tells any student's"
-        console.print(changes_report(changed_rows(night), rest=rest))
+        click.echo(changes_report(changed_rows(night), rest=rest))
     ran = f"{night.executed} of {len(night.grades)} run, the others' evidence was there already."
     for notice in (note, ran, *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from grader.cli.options import FILE, pack_of, pack_options
+from grader.cli.assignment import pack_of
+from grader.cli.options import FILE, pack_options
 from grader.grading.marking import template
 
 

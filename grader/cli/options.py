@@ -1,4 +1,7 @@
-"""What several commands share: options, the progress bar, and how a warning is shown."""
+"""The options that several commands share, and how a warning is shown.
+
+Loads nothing that takes long: a command line is read before anything else is begun.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,13 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from grader.grading.watcher import Watcher
 from grader.kernels.isolation import Isolation
-from grader.model import Limits
-from grader.packs import PACK_VARIABLE, Pack, bundled, load_pack
+from grader.places import PACK_VARIABLE
 
 STORE_VARIABLE = "GRADER_STORE"
 NEEDS_ATTENTION = 3  # an exit status
@@ -76,21 +73,6 @@ def with_options(options: Iterable[Callable[[F], F]], command: F) -> F:
     return command
 
 
-def pack_of(options: dict[str, Any]) -> Pack:
-    """Take what `pack_options` added out of `options`, and load the pack."""
-    folders = [*options.pop("pack_dir"), bundled("rubrics")]
-    return load_pack(options.pop("assignment"), folders)
-
-
-def limits_of(options: dict[str, Any], pack: Pack) -> Limits:
-    """Take what `limit_options` added out of `options`; the pack's limits stand for the rest."""
-    limits = pack.rubric.limits.limits()
-    for name in ("cell_seconds", "notebook_seconds"):
-        if (seconds := options.pop(name)) is not None:
-            limits = replace(limits, **{name: seconds})
-    return limits
-
-
 def table_options(command: F) -> F:
     """What people's tables say of students."""
     options = (
@@ -137,24 +119,3 @@ def warn(sentence: str) -> None:
 
 def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def progress(console: Console) -> Any:
-    """Yield a watcher that shows how many are done, how many want attention and the time left."""
-    columns = (
-        TextColumn("Grading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[attention]} need attention"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as shown:
-        bar = shown.add_task("", total=None, attention=0)
-        seen = {"attention": 0}
-
-        def saw(attention: bool) -> None:  # noqa: FBT001  a Watcher's
-            seen["attention"] += attention
-            shown.update(bar, advance=1, attention=seen["attention"])
-
-        yield Watcher(began=lambda total: shown.update(bar, total=total), seen=saw)

@@ -10,7 +10,7 @@ from rich.console import Console
 from grader.cli.options import pack_dir_option
 from grader.grading.pack_new import FILES, make_pack
 from grader.grading.pack_test import PackTest, try_pack
-from grader.packs import bundled
+from grader.places import bundled
 from grader.reports.console import pack_table
 from grader.text import plain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,11 +14,12 @@ from grader.errors import KernelError, SubmissionError, UsageError
 from grader.exhibits import Exhibit
 from grader.facts import Fact
 from grader.grading.batch import Exam, Executor, run
-from grader.grading.deadline import late_at
+from grader.grading.deadline import late_as_told, late_at
 from grader.grading.marking import gather_facts
 from grader.grading.setting import Setting
 from grader.intake import take_in
-from grader.kernels.isolation import Isolation
+from grader.kernels.isolation import Isolation, launched
+from grader.kernels.server import ForkServer
 from grader.model import Evidence, Grade, Limits, ProbeCall, Submission
 from grader.packs import Pack
 from grader.scoring import score
@@ -43,23 +44,28 @@ class Checker:
     """Checks notebooks of one assignment; what it asks and what runs them is there already.
 
     `ran` says whether notebooks are run, and not only looked at for definitions; `due` is the due
-    time as on the command line.
+    time as on the command line, `metadata` Gradescope's file of when it was handed in and due.
     """
 
     exam: Exam
     executor: Executor
     ran: bool = True
     due: str = ""
+    metadata: Path | None = None
 
     def check(self, notebook: Path) -> Checked:
         """Judge one notebook.
 
         Raises:
             SubmissionError: the file is no notebook that can be graded.
-            UsageError: it is more than one; the due time is none.
+            UsageError: it is more than one; the due time is none, or cannot be read.
             KernelError: no kernel could be had, so nothing is known.
         """
-        late = late_at(datetime.now(UTC), self.due, self.exam.pack.rubric)
+        rubric = self.exam.pack.rubric
+        if self.metadata:
+            late = late_as_told(self.metadata, rubric)
+        else:
+            late = late_at(datetime.now(UTC), self.due, rubric)
         with tempfile.TemporaryDirectory(prefix="grader-check-") as staging:
             submission = _taken(notebook, Path(staging))
             ran = asyncio.run(run(submission, self.exam.calls, self.executor))
@@ -72,7 +78,7 @@ class Checker:
             file=submission.file,
             sha256=submission.sha256,
             run=judged.evidence.run,
-            score=score(self.exam.pack.rubric, judged.results, marks={}, late=late),
+            score=score(rubric, judged.results, marks={}, late=late),
         )
         return Checked(
             grade=grade,
@@ -98,6 +104,8 @@ def checker(
     secret: bytes | None = None,
     quick: bool = False,
     due: str = "",
+    metadata: Path | None = None,
+    server: ForkServer | None = None,
 ) -> Iterator[Checker]:
     """Prepare to check notebooks as the grading will run them.
 
@@ -106,16 +114,20 @@ def checker(
         secret: the course's, where the hidden questions should be asked as well.
         quick: whether to run definitions only.
         due: the due time as on the command line; empty: it is not known.
+        metadata: Gradescope's file of when it was handed in and due, in place of `due` and now.
+        server: what `launched` gave, where that was before the assignment was known.
 
     Raises:
         UsageError, PackError: it is asked for wrongly.
     """
     setting = Setting.of(pack, limits, isolation)
-    with setting.begun() as server:
+    with nullcontext(server) if server else launched(isolation) as starting:
+        if starting:
+            setting.prepare(starting)
         exam = Exam.of(pack, secret)  # the reference answers while the fork server starts
-        with setting.executor(warn, server) as executor:
+        with setting.executor(warn, starting) as executor:
             asking = replace(executor, definitions_only=quick)
-            yield Checker(exam=exam, executor=asking, ran=not quick, due=due)
+            yield Checker(exam=exam, executor=asking, ran=not quick, due=due, metadata=metadata)
 
 
 def _taken(notebook: Path, staging: Path) -> Submission:

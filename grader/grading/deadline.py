@@ -1,10 +1,12 @@
-"""An assignment's late policy, and what it means for somebody who hands in now."""
+"""An assignment's late policy, and what it means for one notebook: now, or on Gradescope."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
+from grader.intake.submission_metadata import read_submission_metadata
 from grader.lateness import LatePolicy, late, parse_when
 from grader.model import Late
 from grader.rubric import Rubric
@@ -34,3 +36,14 @@ def late_at(now: datetime, due: str, rubric: Rubric) -> Late:
     found = late(parse_when(due, policy), now, policy=policy).late
     said = found.note if found.days else "in time."
     return replace(found, note=f"Handed in now, it is {said}")
+
+
+def late_as_told(metadata: Path, rubric: Rubric) -> Late:
+    """Return how late a notebook is by Gradescope's submission_metadata.json.
+
+    Raises:
+        UsageError: it does not say so.
+    """
+    policy = late_policy(rubric)
+    told = read_submission_metadata(metadata, policy)
+    return late(told.due, told.at, policy=policy).late

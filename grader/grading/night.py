@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from grader.errors import UsageError
 from grader.files import sweep
@@ -39,6 +40,8 @@ __all__ = ["Order", "grade_night"]
 
 NO_NOTEBOOK = "What was handed in is not a notebook that can be run. Ask the staff what to do."
 REFERENCE = "reference"
+Asked: TypeAlias = Mapping[ProbeKey, str]  # question -> digest
+_NOTHING: Asked = {}
 OpenExecutor = Callable[[], AbstractContextManager[Executor]]
 
 
@@ -144,6 +147,7 @@ class Running:
     store: Store
     executed: int = 0
     lacking: tuple[int, tuple[str, ...]] = (0, ())  # notebooks not asked, and the probes
+    _unanswered: dict[int, tuple[Asked, list[ProbeCall]]] = field(default_factory=dict)
 
     def observe(
         self,
@@ -222,9 +226,15 @@ class Running:
 
     def _wanted(self, kept: Kept | None) -> list[ProbeCall]:
         """Return the questions that evidence does not answer: all, where there is none."""
-        known = kept.asked if kept else {}
-        calls = self.exam.calls
-        return [call for call in calls if known.get(call.key) != self.keys.questions[call.key]]
+        known = kept.asked if kept else _NOTHING
+        of = id(known)  # most of a class were asked the same, and the store reads that once
+        if of not in self._unanswered:
+            questions = self.keys.questions
+            lacking = [
+                call for call in self.exam.calls if known.get(call.key) != questions[call.key]
+            ]
+            self._unanswered[of] = (known, lacking)
+        return self._unanswered[of][1]
 
     def _lacking(self, case: Case, found: Kept | None) -> str:
         """Say what a notebook was not asked; empty: nothing that counts."""

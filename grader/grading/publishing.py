@@ -10,7 +10,7 @@ from grader.files import write_whole
 from grader.grading.check import Checked
 from grader.intake import IntakeLimits
 from grader.packs import Pack
-from grader.reports.forms import as_file
+from grader.reports.forms import REFUSALS, as_file, withheld
 from grader.reports.github import job_summary
 from grader.reports.subject import Subject
 
@@ -56,11 +56,27 @@ def path_in_repository(notebook: Path, environment: Mapping[str, str]) -> str:
 def write_forms(subject: Subject, forms: Iterable[tuple[str, Path]]) -> None:
     """Write a report in several forms, each file whole or not at all.
 
+    Where one is withheld there is no file afterwards, not even that of an earlier run.
+
     Raises:
         UsageError: a file cannot be written.
     """
     for form, path in forms:
-        write_whole(path, as_file(form, subject))
+        if withheld(form, subject):
+            path.unlink(missing_ok=True)
+        else:
+            write_whole(path, as_file(form, subject))
+
+
+def write_refusals(sentence: str, forms: Iterable[tuple[str, Path]]) -> None:
+    """Write that a notebook cannot be graded, in the forms that have a word for it.
+
+    Raises:
+        UsageError: a file cannot be written.
+    """
+    for form, path in forms:
+        if form in REFUSALS:
+            write_whole(path, REFUSALS[form](sentence).encode())
 
 
 def append_summary(subject: Subject, environment: Mapping[str, str]) -> None:

@@ -36,7 +36,8 @@ from grader.grading.setting import SECRET_FILE, SECRET_VARIABLE, course_secret
 from grader.grading.watcher import Watcher
 from grader.intake import Intake
 from grader.model import Limits
-from grader.packs import bundled, load_pack
+from grader.packs import load_pack
+from grader.places import bundled
 from grader.store import Store
 
 OpenExecutorFor = Callable[[Order], AbstractContextManager[Executor]]
@@ -94,12 +95,11 @@ class _Judgement:
         entries = tuple(entry_of(kept, notebooks(order.out)) for kept in store.submissions())
         intake = Intake(entries=entries, problems=problems_of(self.asked))
         running = Running(order, exam, Keys.of(order.pack, exam.calls, exam.expected), store)
-        used = {row.evidence for row in store.results().values() if row.evidence is not None}
         seen = running.observe(
             cases_of(intake, course),
             open_executor,
             watcher,
-            used=used,
+            used=store.judged_last(),
             run=self.again.run and write,
         )
         seen += [Seen(case=case, why=NO_NOTEBOOK) for case in without_notebook(intake)]

@@ -14,7 +14,8 @@ from grader.errors import UsageError
 from grader.execution.executor import NotebookExecutor
 from grader.execution.workplace import Workplace
 from grader.kernels.forked.layers import NETWORK
-from grader.kernels.isolation import Isolation, begun, open_kernels
+from grader.kernels.isolation import Isolation
+from grader.kernels.opening import open_kernels
 from grader.kernels.server import ForkServer
 from grader.model import Limits
 from grader.packs import Pack
@@ -52,15 +53,10 @@ class Setting:
             hidden=(pack.folder.resolve(), (pack.folder / rubric.reference).resolve()),
         )
 
-    @contextmanager
-    def begun(self) -> Iterator[ForkServer | None]:
-        """Begin to start what `executor` waits for, and end it on leaving."""
-        server = begun(self.isolation, hidden=self.hidden)
-        try:
-            yield server
-        finally:
-            if server:
-                server.close()
+    def prepare(self, server: ForkServer) -> None:
+        """Let a server that was launched get ready for this assignment; do not wait for it."""
+        server.hidden = self.hidden
+        server.prepare()
 
     @contextmanager
     def executor(
@@ -70,7 +66,7 @@ class Setting:
 
         Args:
             warn: told in a sentence if kernels are less isolated than they could be.
-            server: what `begun` gave.
+            server: what was launched and prepared before.
 
         Raises UsageError where a layer is missing that is asked for or needed.
         """

@@ -1,15 +1,14 @@
-"""Which kernels to use: the best isolated that this machine can have, or as was asked for."""
+"""How much isolation is asked for, and which layers of it this machine can have."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from grader.errors import KernelError, UsageError
+from grader.errors import KernelError
 from grader.kernels.forked.layers import (
     ALWAYS,
     BARE,
@@ -23,8 +22,6 @@ from grader.kernels.forked.layers import (
     USER,
 )
 from grader.kernels.server import ForkServer, Report
-from grader.kernels.stock import StockKernels
-from grader.kernels.warm import WarmKernels
 
 NAMESPACES = (
     "Grade on Linux 5.13 or later where user namespaces are allowed (`sysctl "
@@ -67,61 +64,23 @@ class Layer:
         return MENDS.get(self.name, NAMESPACES)
 
 
-def begun(isolation: Isolation, *, hidden: Sequence[Path] = ()) -> ForkServer | None:
-    """Return a server that has begun to start, for `open_kernels`; None: there will be none.
+@contextmanager
+def launched(isolation: Isolation) -> Iterator[ForkServer | None]:
+    """Give a server that has begun to start, for `open_kernels`; None: there will be none.
 
-    Until it is ready there is time for something else. Whoever asks for it closes it.
+    Until it is ready there is time for something else. It is of use for a single kernel or a few.
     """
     if isolation is Isolation.OFF or sys.platform != "linux":
-        return None
-    server = ForkServer(hidden=hidden)
-    server.launch()
-    return server
-
-
-@contextmanager
-def open_kernels(
-    isolation: Isolation,
-    *,
-    hidden: Sequence[Path] = (),
-    needed: Sequence[str] = (),
-    warn: Callable[[str], None],
-    server: ForkServer | None = None,
-) -> Iterator[WarmKernels | StockKernels]:
-    """Give kernels as asked for, and end what stands behind them on leaving.
-
-    Args:
-        hidden: paths that no kernel may see even where they are among Python's own.
-        needed: layers without which nothing is run, unless isolation is off.
-        warn: told in a sentence if there is less isolation than there could be.
-
-    Raises UsageError where all of it was asked for and something is missing, or what is needed.
-    """
-    if isolation is Isolation.OFF:
-        yield StockKernels()
+        yield None
         return
-    server = server or ForkServer(hidden=hidden)
-    try:
-        sentence = _insufficient(server)
-        if sentence and isolation is Isolation.STRICT:
-            raise UsageError(f"Nothing was run, as --isolation strict asks: {_missing(server)}.")
-        if lacking := [layer for layer in layers(server) if _lacks(layer, needed)]:
-            names = "; ".join(f"{layer.name} ({layer.reason})" for layer in lacking)
-            raise UsageError(f"Nothing was run, for kernels here have not: {names}.")
-        if sentence:
-            warn(sentence)
-        yield WarmKernels(server) if _runs(server) else StockKernels()
-    finally:
-        server.close()
-
-
-def _lacks(layer: Layer, needed: Sequence[str]) -> bool:
-    return layer.name in needed and not layer.active
+    with closing(ForkServer(rehearsed=False)) as server:
+        server.launch()
+        yield server
 
 
 def layers(server: ForkServer) -> list[Layer]:
     """Return every layer, and whether it holds kernels on this machine. Starts the server."""
-    report = _started(server)
+    report = started(server)
     if isinstance(report, str):
         return [Layer(name, active=False, reason=report) for name in (*ALWAYS, *OPTIONAL)]
     identity = IDENTITY if IDENTITY in {*report.layers, *report.missing} else USER
@@ -138,7 +97,7 @@ def lacking(report: Report) -> Mapping[str, str]:
     return {name: why for name, why in report.missing.items() if name not in EXTRA}
 
 
-def _started(server: ForkServer) -> Report | str:
+def started(server: ForkServer) -> Report | str:
     """Return what the server says of itself, or why there is none."""
     if sys.platform != "linux":
         return f"{sys.platform} has nothing of the kind"
@@ -146,38 +105,3 @@ def _started(server: ForkServer) -> Report | str:
         return server.start()
     except KernelError as error:
         return str(error).removesuffix(".")
-
-
-def _missing(server: ForkServer) -> str:
-    """Return the layers that are missing, and why, as the end of a sentence."""
-    gone = {layer.name: layer.reason for layer in layers(server) if not layer.active}
-    return f"these layers are missing: {_listed(gone)}"
-
-
-def _listed(missing: Mapping[str, str]) -> str:
-    """Return names of layers and, once for all that have it, each reason."""
-    names: dict[str, list[str]] = {}
-    for name, why in missing.items():
-        if name not in EXTRA:
-            names.setdefault(why, []).append(name)
-    return "; ".join(f"{', '.join(of)} ({why})" for why, of in names.items())
-
-
-def _runs(server: ForkServer) -> bool:
-    return isinstance(_started(server), Report)
-
-
-def _insufficient(server: ForkServer) -> str:
-    """Return a sentence on what is missing; empty: nothing."""
-    report = _started(server)
-    if isinstance(report, str):
-        return (
-            f"Notebooks cannot be isolated here ({report}), so they can do what you can: run only "
-            "those that you trust, or see `grader doctor`."
-        )
-    if missing := lacking(report):
-        return (
-            f"Notebooks are not fully isolated here (missing {_listed(missing)}): see "
-            "`grader doctor`."
-        )
-    return ""

@@ -36,10 +36,15 @@ FOLDER = "grader-kernels-"
 LONGEST_SOCKET, SOCKET_NAME = 107, len("/12345678-1")  # of a unix socket's path, by Linux; of ours
 # Run by a Python that then knows these modules by name no more: kernels shall not find them.
 BOOT = """
-import json, socket, sys, types
+import importlib, json, socket, sys, types
+sys.modules["debugpy"] = None  # takes 60 ms to import, and is never used here
+for name in ("ipykernel.ipkernel", "ipykernel.kernelapp", "matplotlib.pyplot", "pandas"):
+    try:  # what takes long, while the grader does not know yet what else there is to say
+        importlib.import_module(name)
+    except Exception:
+        pass  # whoever needs it says so
 control = socket.socket(fileno=int(sys.argv[1]))
 config = json.loads(control.recv(1 << 20))
-sys.modules["debugpy"] = None  # takes 60 ms to import, and is never used here
 packages = ["grader", "grader.kernels", "grader.kernels.forked"]
 for name, text in [*((name, "") for name in packages), *config.pop("modules").items()]:
     parent, _, leaf = name.rpartition(".")
@@ -74,24 +79,40 @@ class ForkServer:
     Args:
         refused: layers to do without.
         hidden: further paths that no kernel may see.
+        rehearsed: whether a kernel is tried before the first one that is asked for, which makes
+            each one faster, and the start slower.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     refused: Sequence[str] = ()
     hidden: Sequence[Path] = ()
+    rehearsed: bool = True
     starts: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _folder: Path | None = None
     _control: socket.socket | None = None
     _process: subprocess.Popen[bytes] | None = None
+    _told: bool = False
     _report: Report | None = None
 
     def launch(self) -> None:
-        """Begin to start, and do not wait for it as `start` does, which also tells what failed."""
-        with self._lock:
+        """Begin to start: what takes long does not depend on what is hidden.
+
+        What goes wrong is told by `start`, and so with `prepare`.
+        """
+        with self._lock, contextlib.suppress(KernelError):
             if self._control is None:
-                with contextlib.suppress(KernelError):
-                    self._spawn()
+                self._spawn()
+
+    def prepare(self) -> None:
+        """Go on with the start, and do not wait for its end as `start` does.
+
+        From here on it is of no effect to set `refused`, `hidden` and `rehearsed`.
+        """
+        with self._lock, contextlib.suppress(KernelError):
+            if self._control is None:
+                self._spawn()
+            self._tell()
 
     def start(self) -> Report:
         """Return once kernels can be had. Does nothing if they can.
@@ -105,6 +126,7 @@ class ForkServer:
                     if self._report is not None or self._control is None:
                         self._drop()
                         self._spawn()
+                    self._tell()
                     report = self._awaited()
                     undo.pop_all()
                 self._report = report
@@ -157,27 +179,37 @@ class ForkServer:
         return not poll.poll(0)
 
     def _spawn(self) -> None:
-        """Start the process, and tell it what to do. Raises KernelError."""
+        """Start the process. Raises KernelError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._control = ours
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  our own text, by our own Python
-                [sys.executable, "-P", "-s", "-c", BOOT, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env=server_environment(self.environment, self.folder),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the grader's
-            )
-        self.starts += 1
+        self._control, self._told = ours, False
         ours.settimeout(START_SECONDS)
+        with theirs:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603  our own text, by our own Python
+                    [sys.executable, "-P", "-s", "-c", BOOT, str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    env=server_environment(self.environment, self.folder),
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is the grader's
+                )
+            except OSError as error:
+                self._drop()
+                raise KernelError(f"The fork server did not start: {error}.") from error
+        self.starts += 1
+
+    def _tell(self) -> None:
+        """Tell the process what it is to do, once. Raises KernelError."""
+        if self._told:
+            return
         try:
-            ours.send(json.dumps(self._config()).encode())
+            self._started().send(json.dumps(self._config()).encode())
         except OSError as error:
             self._drop()
             raise KernelError(f"The fork server did not start: {error}.") from error
+        self._told = True
 
     def _awaited(self) -> Report:
         """Return what the server says of itself once it is ready. Raises KernelError."""
@@ -200,6 +232,7 @@ class ForkServer:
             "staged": STAGED,
             "hidden": [str(path) for path in (*_own_files(), *self.hidden)],
             "refused": list(self.refused),
+            "rehearsed": self.rehearsed,
             "environment": warm_environment(self.environment),
             **{name: inside.source(name) for name in ("prelude", "harness")},
         }

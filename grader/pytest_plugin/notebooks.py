@@ -23,7 +23,8 @@ from grader.grading.publishing import subject_of, text_of
 from grader.grading.setting import given_secret
 from grader.kernels.isolation import Isolation
 from grader.model import CheckResult, Outcome
-from grader.packs import PACK_VARIABLE, Pack, bundled, load_pack
+from grader.packs import Pack, load_pack
+from grader.places import PACK_VARIABLE, bundled
 from grader.reports.feedback import ItemView
 from grader.reports.junit import NOT_ATTEMPTED
 from grader.reports.places import Place, places
@@ -64,7 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.suffix != ".ipynb":
         return None
-    notebook: NotebookFile = NotebookFile.from_parent(parent, path=file_path)
+    # pytest itself has no name for what lies outside of its root, which may be another project's.
+    inside = file_path.is_relative_to(parent.config.rootpath)
+    name = None if inside else file_path.as_posix()
+    notebook: NotebookFile = NotebookFile.from_parent(parent, path=file_path, nodeid=name)
     return notebook
 
 

@@ -6,17 +6,18 @@ Every text is made safe to display (see grader.text).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len, set_cell_size
 
 from grader.text import clipped, display_safe
 
 NAME_WIDTH = 26
 MOST_ROWS = 60
+HEADS = ("Student", "Item", "Before", "After", "Why")
+NUMBERS = ("Before", "After")
 NOTHING_CHANGED = "No grade changed."
 
 
@@ -32,13 +33,9 @@ class ChangeRow:
     words_only: bool = False
 
 
-def _text(words: str, style: str = "") -> Text:
-    return Text(display_safe(words), style=style, overflow="fold")
-
-
 def changes_report(
     rows: Sequence[ChangeRow], *, all_rows: bool = False, rest: str = "--all shows them"
-) -> Group:
+) -> str:
     """Return the table of changes; where it is long, its beginning, unless all of it is wanted.
 
     Args:
@@ -46,45 +43,58 @@ def changes_report(
     """
     points = [row for row in rows if not row.words_only]
     words = [row for row in rows if row.words_only]
-    parts: list[RenderableType] = []
+    lines: list[str] = []
     if points:
         shown = points if all_rows else points[:MOST_ROWS]
-        parts.append(_table(shown))
+        lines += _table(shown)
         if len(points) > len(shown):
-            left = len(points) - len(shown)
-            parts.append(_text(f"and {left} more lines: {rest}.", "dim"))
-            parts.append(_text(_summed_up(points)))
+            lines.append(f"and {len(points) - len(shown)} more lines: {rest}.")
+            lines.append(_summed_up(points))
         students = len({row.student for row in points})
-        parts.append(_text(f"{students} students have other points or another grade.", "bold"))
+        lines.append(f"{students} students have other points or another grade.")
     else:
-        parts.append(_text(NOTHING_CHANGED))
+        lines.append(NOTHING_CHANGED)
     if words:
         reasons = Counter(row.why for row in words)
         why = ", ".join(f"{reason or 'other'}: {count}" for reason, count in reasons.most_common())
         count = len({row.student for row in words})
-        parts.append(_text(f"Only what is said changed for {count} students ({why}).", "dim"))
-    return Group(*parts)
+        lines.append(f"Only what is said changed for {count} students ({_safe(why)}).")
+    return "\n".join(lines)
 
 
 def _summed_up(rows: Sequence[ChangeRow]) -> str:
     """Say how often which item changed and why; a long table hides what is rare in it."""
     counts = Counter((row.item, row.why) for row in rows)
     return "; ".join(
-        f"{item}{f' ({why})' if why else ''}: {count}"
+        _safe(f"{item}{f' ({why})' if why else ''}: {count}")
         for (item, why), count in counts.most_common()
     )
 
 
-def _table(rows: Sequence[ChangeRow]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", title_justify="left")
-    table.add_column("Student", overflow="ellipsis", no_wrap=True, max_width=NAME_WIDTH)
-    table.add_column("Item", no_wrap=True)
-    table.add_column("Before", justify="right", no_wrap=True)
-    table.add_column("After", justify="right", no_wrap=True)
-    table.add_column("Why", overflow="fold")
-    for row in rows:
-        table.add_row(*map(_text, (row.student, row.item, row.before, row.after, row.why)))
-    return table
+def _table(rows: Sequence[ChangeRow]) -> Iterator[str]:
+    """Yield aligned lines. Of a class of thousands, so nothing is measured twice or wrapped."""
+    cells = [HEADS] + [
+        (_name(row.student), *map(_safe, (row.item, row.before, row.after, row.why)))
+        for row in rows
+    ]
+    widths = [max(map(cell_len, set(column))) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = [
+            " " * (width - cell_len(cell)) + cell if head in NUMBERS else set_cell_size(cell, width)
+            for head, cell, width in zip(HEADS, line, widths, strict=True)
+        ]
+        yield " ".join(padded).rstrip()
+
+
+def _name(student: str) -> str:
+    safe = _safe(student)
+    too_wide = cell_len(safe) > NAME_WIDTH
+    return f"{set_cell_size(safe, NAME_WIDTH - 1).rstrip()}…" if too_wide else safe
+
+
+@lru_cache(maxsize=4096)  # most of a class have the same
+def _safe(words: str) -> str:
+    return display_safe(words)
 
 
 # ------------------------------------------------------------------------------- one student

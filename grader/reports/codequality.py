@@ -42,7 +42,7 @@ def _cells(subject: Subject) -> Iterator[dict[str, Any]]:
         place = subject.places.cells.get(cell.index + 1)
         yield _entry(
             subject,
-            name=f"cell_{cell.index + 1}",
+            name=f"cell {cell.index + 1}",  # with a space, which no id of a check has
             description=f"Cell {cell.index + 1}: {last_line(cell.error) or cell.outcome.value}",
             severity="minor",
             line=place.line if place else 1,

@@ -8,15 +8,22 @@ from typing import TextIO
 from grader.reports.badge import badge_report
 from grader.reports.codequality import codequality_report
 from grader.reports.console import check_report
+from grader.reports.form_names import (
+    BADGE,
+    CODEQUALITY,
+    GITHUB,
+    GRADESCOPE,
+    JSON,
+    JUNIT,
+    MARKDOWN,
+    TEXT,
+)
 from grader.reports.github import github_report
-from grader.reports.gradescope import gradescope_report
+from grader.reports.gradescope import gradescope_report, refusal_report
 from grader.reports.junit import junit_report
 from grader.reports.markdown import markdown_report
 from grader.reports.results import json_text, result_object
 from grader.reports.subject import Subject
-
-TEXT = "text"
-GITHUB = "github"
 
 
 def _text(subject: Subject) -> str:
@@ -33,14 +40,23 @@ def _json(subject: Subject) -> str:
 
 FORMS: Mapping[str, Callable[[Subject], str]] = {
     TEXT: _text,
-    "markdown": _markdown,
-    "json": _json,
-    "junit": junit_report,
+    MARKDOWN: _markdown,
+    JSON: _json,
+    JUNIT: junit_report,
     GITHUB: github_report,
-    "gradescope": gradescope_report,
-    "codequality": codequality_report,
-    "badge": badge_report,
+    GRADESCOPE: gradescope_report,
+    CODEQUALITY: codequality_report,
+    BADGE: badge_report,
 }
+
+
+# What says that a notebook cannot be graded; the other forms have nothing for it.
+REFUSALS: Mapping[str, Callable[[str], str]] = {GRADESCOPE: refusal_report}
+
+
+def withheld(form: str, subject: Subject) -> bool:
+    """Whether nothing is to be written in a form: its reader would count a fault of ours as 0."""
+    return form == GRADESCOPE and subject.unjudged
 
 
 def as_file(form: str, subject: Subject) -> bytes:

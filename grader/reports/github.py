@@ -7,12 +7,13 @@ GitHub shows ten annotations of a kind for a step: what cost the most comes firs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 
 from grader.model import Outcome
 from grader.reports.feedback import ItemView, Loss, LostCheck, failed_cells, last_line
-from grader.reports.markdown import markdown_report
+from grader.reports.markdown import markdown_report, text
 from grader.reports.places import Place
 from grader.reports.subject import Subject, words
 from grader.text import clipped, display_safe, plain
@@ -21,6 +22,8 @@ MOST_ANNOTATIONS = 10
 MOST_MESSAGE = 2000  # characters
 MOST_TITLE = 200
 MOST_SUMMARY = 900_000  # bytes; GitHub shows no summary of more than a mebibyte
+NO_REASON = "The grader ended without a word; the log of this step has what is known."
+_ERROR = re.compile(r"^Error: (.+)", re.MULTILINE | re.DOTALL)
 CUT = "\n\n*The summary is cut off here: it would be too long.*\n"
 
 
@@ -32,17 +35,28 @@ def github_report(subject: Subject) -> str:
 
 def job_summary(subject: Subject) -> str:
     """Return the report in Markdown, short enough for a job's summary."""
-    text = markdown_report(subject.grade, subject.rubric, subject.exhibits, subject.facts)
-    if len(text.encode()) <= MOST_SUMMARY:
-        return text
+    whole = markdown_report(subject.grade, subject.rubric, subject.exhibits, subject.facts)
+    if len(whole.encode()) <= MOST_SUMMARY:
+        return whole
     kept: list[str] = []
     room = MOST_SUMMARY - len(CUT)
-    for block in text.split("\n\n"):
+    for block in whole.split("\n\n"):
         room -= len(block.encode()) + 2
         if room < 0:
             break
         kept.append(block)
     return "\n\n".join(kept) + CUT
+
+
+def unchecked(stderr: str) -> tuple[str, str]:
+    """Return the command and the summary for a notebook of which there is no report at all.
+
+    Args:
+        stderr: what `grader check` said; its last words begin with "Error: ".
+    """
+    found = _ERROR.search(stderr)
+    sentence = " ".join(found[1].split()) if found else NO_REASON
+    return _command("error", sentence, "grader"), f"**Not checked.** {text(sentence)}\n"
 
 
 # ------------------------------------------------------------------------------- what is said
@@ -54,10 +68,10 @@ def _losses(subject: Subject) -> Iterator[str]:
 
 
 def _extra(subject: Subject) -> Iterator[str]:
-    for view in subject.said.items:
-        if view.extra and view.attempted:
-            for loss in view.tests[:2]:  # leaves room for the other notices
-                yield _loss("notice", subject, view, loss, Decimal(0))
+    views = [view for view in subject.said.items if view.extra and view.attempted]
+    lost = [(view, loss) for view in views for loss in view.tests[:2]]
+    for view, loss in lost[: MOST_ANNOTATIONS - 1]:  # leaves room for the total
+        yield _loss("notice", subject, view, loss, Decimal(0))
 
 
 def _loss(kind: str, subject: Subject, view: ItemView, loss: Loss, cost: Decimal) -> str:
@@ -108,11 +122,11 @@ def _command(
     return f"::{kind} {listed}::{_data(message)}"
 
 
-def _data(text: str) -> str:
+def _data(message: str) -> str:
     """Escape a message. Of what breaks lines only the newline is left by then."""
-    text = clipped(display_safe(text, lines=True), MOST_MESSAGE)
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    safe = clipped(display_safe(message, lines=True), MOST_MESSAGE)
+    return safe.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _property(value: str) -> str:
+    return _data(value).replace(":", "%3A").replace(",", "%2C")

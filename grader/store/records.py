@@ -375,7 +375,9 @@ class Store:
             limits=limits,
             run=evidence.run,
             in_time=bool(row["in_time"]),
-            asked={question.key: question.digest for question in answered},
+            asked=self._same(
+                str(row["questions"]), {question.key: question.digest for question in answered}
+            ),
             replies=str(row["replies"]),
             executed=str(row["executed"]),
         )
@@ -416,6 +418,12 @@ class Store:
     def _keep_questions(self, questions: Sequence[Question]) -> str:
         rows = [[q.key[0], q.key[1].visibility, q.key[1].index, q.digest] for q in questions]
         return self.parts.keep(json.dumps(rows).encode(), QUESTIONS)
+
+    def _same(self, part: str, asked: Mapping[ProbeKey, str]) -> Mapping[ProbeKey, str]:
+        """Return what was asked as the one object that all have who were asked the same."""
+        if self._questions.get(part) != asked:
+            self._questions[part] = asked
+        return self._questions[part]
 
     def _read_questions(self, part: str) -> Mapping[ProbeKey, str]:
         if part not in self._questions:
@@ -477,6 +485,13 @@ class Store:
                 )
                 for row in connection.execute(query)
             }
+
+    def judged_last(self) -> set[int]:
+        """Return the evidence that the results come from."""
+        table = schema.results
+        query = select(table.c.evidence).where(table.c.grading == self._grading).distinct()
+        with self._transaction() as connection:
+            return {number for (number,) in connection.execute(query) if number is not None}
 
     def finish(
         self,

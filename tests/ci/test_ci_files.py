@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +147,23 @@ def test_the_actions_steps_check_a_notebook(tmp_path: Path) -> None:
     assert "8 of 12" == json.loads((reports / "badge.json").read_text())["message"]
     summary = runner.summary.read_text(encoding="utf-8")
     assert (reports / "feedback.md").read_text(encoding="utf-8") == summary
+    nothing_is_left_of_it_where_the_next_notebook_is_none(runner)
+
+
+def nothing_is_left_of_it_where_the_next_notebook_is_none(runner: Runner) -> None:
+    """On a runner that is kept, or with a folder for the reports: what was there is not the new."""
+    (runner.work / "Lee, the second-A0.ipynb").write_text("{", encoding="utf-8")
+    runner.action["runs"]["steps"] = runner.action["runs"]["steps"][1:]
+    for file in (runner.temp / "output", runner.summary):
+        file.unlink()
+    runner.outputs.clear()
+    given = {"assignment": "line", "pack-dir": str(CI.parent / "examples"), "isolation": "off"}
+    (printed,) = runner.run(given, {})
+    assert 2 == runner.status
+    assert re.fullmatch("::error title=grader::[^:\n]* is broken[^\n]*\n", printed)
+    reports = Path(runner.outputs.pop("reports"))
+    assert ([], {"points": "", "possible": ""}) == (list(reports.iterdir()), runner.outputs)
+    assert runner.summary.read_text(encoding="utf-8").startswith("**Not checked.** Lee, the second")
 
 
 @pytest.mark.parametrize("names", [[], ["a.ipynb", "b.ipynb"], ["a; touch x.ipynb", "$(b).ipynb"]])
@@ -162,6 +178,7 @@ def test_a_pattern_that_does_not_fit_one_notebook_is_one_sentence(
     assert (2, 1) == (runner.status, len(printed.splitlines()))
     said = f"The input notebook should fit one file and fits {len(names)}."
     assert f"::error title=grader::{said}\n" == printed
+    assert f"{said}\n" == runner.summary.read_text(encoding="utf-8")
     assert len(names) == len(list(runner.work.iterdir()))
 
 
@@ -194,14 +211,23 @@ def test_the_workflow_gives_the_action_inputs_that_it_has() -> None:
 
 # ------------------------------------------------------------------------------- the page
 def test_the_page_explains_every_form_input_variable_and_option() -> None:
-    said = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`\n]+)`", text_of(PAGE)))))
-    options = {option.removeprefix("--") for option in OPTION.findall(text_of(PLUGIN))}
+    text = text_of(PAGE)
+    said = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    options = set(OPTION.findall(text_of(PLUGIN)))
     assert len(options) == 3
+    options |= {p.opts[-1] for p in check.params if isinstance(p, click.Option)}
     variables = read(CI / "gitlab" / "grader.yml")["variables"]
     action = read(ACTION)
     for names in (FORMS, action["inputs"], action["outputs"], variables):
         assert set() == set(names) - said
-    assert [] == [option for option in options if f"--{option}" not in text_of(PAGE)]
+    assert [] == [option for option in sorted(options) if f"`{option}" not in text]
+
+
+def test_the_table_of_checks_options_is_whole() -> None:
+    table, _, _ = text_of(PAGE).partition("| Form |")
+    rows = "".join(re.findall(r"^\| (`-.*?) \|", table, re.MULTILINE))
+    options = {name for p in check.params if isinstance(p, click.Option) for name in p.opts}
+    assert options == set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", rows))
 
 
 def test_the_workflow_on_the_page_is_the_templates() -> None:
@@ -210,18 +236,66 @@ def test_the_workflow_on_the_page_is_the_templates() -> None:
 
 
 # ------------------------------------------------------------------------------- GitLab
-def test_gitlabs_job_runs_a_command_that_there_is_and_keeps_what_it_writes() -> None:
+STAND_IN = """#!/bin/sh
+case "$*" in
+  "-m venv /tmp/grader") : ;;
+  "install --quiet "*) echo "$3" > installed ;;
+  check*) for word; do echo "$word"; done > asked ;;
+esac
+"""
+
+
+def gitlab(folder: Path, programs: Collection[str], **given: str) -> tuple[int, str]:
+    """Run the job's script as GitLab does, in one shell that ends with the first failure.
+
+    Args:
+        programs: what the image has; each does no more than keep what it was asked.
+        given: variables, in place of those of the job.
+
+    Returns:
+        The status, and what was printed.
+    """
     included = read(CI / "gitlab" / "grader.yml")
-    job = included["grader"]
-    (line,) = (each for each in job["script"] if "grader check" in each)
-    for name, value in included["variables"].items():
-        line = line.replace(f"${name}", str(value))
-    _, _, *words = shlex.split(line)
-    given, _, _ = check.make_parser(click.Context(check)).parse_args(words)
+    image = folder / "image"
+    image.mkdir()
+    for name in programs:
+        (image / name).write_text(STAND_IN, encoding="utf-8")
+        (image / name).chmod(0o755)
+    variables = {name: str(value) for name, value in included["variables"].items()}
+    script = "\n".join(included["grader"]["script"]).replace("/tmp/grader/bin", str(image))  # noqa: S108  the container's own
+    done = subprocess.run(
+        ["/bin/sh", "-ec", script],
+        cwd=folder,
+        env={**variables, **given, "PATH": str(image)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_gitlabs_job_asks_what_check_can_be_asked_and_keeps_what_it_writes(tmp_path: Path) -> None:
+    notebook = "-Lee, the second-A2.ipynb"
+    assert (0, "") == gitlab(tmp_path, ["grader"], GRADER_NOTEBOOK=notebook, GRADER_MIN_SCORE="60")
+    _, *words = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    given, left, _ = check.make_parser(click.Context(check)).parse_args(words)
+    assert ([], notebook, "60") == (left, given["notebook"], given["min_score"])
     written = dict(each.split("=") for each in given["also"])
-    reports = job["artifacts"]["reports"]
-    assert reports == {form: written[form] for form in ("junit", "codequality")}
+    assert set(FORMS) > set(written)
+    artifacts = read(CI / "gitlab" / "grader.yml")["grader"]["artifacts"]
+    assert artifacts["reports"] == {form: written[form] for form in ("junit", "codequality")}
+    assert ["grader-*"] == artifacts["paths"]
     assert all(name.startswith("grader-") for name in written.values())
+
+
+def test_gitlabs_job_installs_what_the_image_lacks_or_says_what_to_set(tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    status, said = gitlab(tmp_path / "bare", [])
+    assert (2, 1, True) == (status, said.count("\n"), "GRADER_IMAGE" in said)
+    package = "./tools/grader-0.1.0-py3-none-any.whl"
+    assert (0, "") == gitlab(tmp_path, ["python3", "pip", "grader"], GRADER_PACKAGE=package)
+    assert f"{package}\n" == (tmp_path / "installed").read_text(encoding="utf-8")
+    assert (tmp_path / "asked").exists()
 
 
 def test_the_template_sets_variables_that_gitlabs_job_has() -> None:
@@ -231,3 +305,36 @@ def test_the_template_sets_variables_that_gitlabs_job_has() -> None:
     there = read(Path(included["file"]))
     assert set(template["variables"]) <= set(there["variables"])
     assert "variables" not in there["grader"]
+
+
+def test_no_template_puts_the_reference_into_the_students_repository() -> None:
+    """The grader comes from the course's image; a wheel would be read by whoever can read it."""
+    template = read(CI / "template" / ".gitlab-ci.yml")
+    assert "IMAGE" == template["variables"]["GRADER_IMAGE"]
+    assert not re.search(r"\.whl|GRADER_PACKAGE", text_of(CI / "template" / ".gitlab-ci.yml"))
+    recipe = text_of(CI / "gitlab" / "Dockerfile")
+    assert f"FROM {read(CI / 'gitlab' / 'grader.yml')['variables']['GRADER_IMAGE']}\n" in recipe
+    assert "COPY dist/grader-*.whl " in recipe
+
+
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        *(("grader-junit.xml", True), ("grader-codequality.json", True)),
+        *(("grader-result.json", True), ("grader-badge.json", True)),
+        (".ipynb_checkpoints/Lee-A2.ipynb", True),
+        *(("Lee-A2.ipynb", False), ("grader.yml", False)),
+        ("tools/grader-0.1.0-py3-none-any.whl", False),
+    ],
+)
+def test_the_templates_gitignore_keeps_reports_out_and_nothing_else(
+    path: str,
+    ignored: bool,  # noqa: FBT001  a case of a table
+    tmp_path: Path,
+) -> None:
+    git = shutil.which("git")
+    assert git
+    subprocess.run([git, "init", "-q", str(tmp_path)], check=True, capture_output=True)
+    shutil.copy(CI / "template" / ".gitignore", tmp_path)
+    asked = subprocess.run([git, "-C", str(tmp_path), "check-ignore", "-q", path], check=False)
+    assert ignored == (asked.returncode == 0)

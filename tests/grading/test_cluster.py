@@ -35,7 +35,7 @@ from grader.grading.reporting import CanvasExport
 from grader.grading.setting import Setting, remote_executor
 from grader.grading.watcher import Watcher
 from grader.grading.worker import Answer, Station, difference, versions
-from grader.kernels import isolation
+from grader.kernels import opening
 from grader.kernels.forked.layers import NETWORK
 from grader.kernels.isolation import Isolation
 from grader.kernels.server import ForkServer
@@ -325,7 +325,7 @@ def test_a_worker_without_a_layer_that_is_needed_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, wish: Isolation
 ) -> None:
     """A kernel with a network could command the cluster, so that layer is needed by `auto` too."""
-    monkeypatch.setattr(isolation, "ForkServer", partial(ForkServer, refused=(NETWORK,)))
+    monkeypatch.setattr(opening, "ForkServer", partial(ForkServer, refused=(NETWORK,)))
     refusal, _ = settled(replace(PLAIN, isolation=wish, needed=(NETWORK,)))
     assert refusal.startswith("The worker tcp://w:1: Nothing was run")
     assert "no network" in refusal

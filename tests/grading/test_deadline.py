@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grader.errors import UsageError
-from grader.grading.deadline import late_at
+from grader.grading.deadline import late_as_told, late_at
 from grader.packs import load_pack
 from grader.rubric import Rubric
 
@@ -50,3 +51,20 @@ def test_without_a_due_time_the_policy_is_told(rubric: Rubric) -> None:
 def test_a_due_time_that_is_none_is_refused(rubric: Rubric) -> None:
     with pytest.raises(UsageError, match="write it like"):
         late_at(datetime.now(UTC), "tomorrow", rubric)
+
+
+def test_gradescopes_own_times_count_by_the_rubrics_policy(rubric: Rubric, tmp_path: Path) -> None:
+    """By the clocks of Denver: two days after midnight of the 31st, in an hour of Greenwich."""
+    told = {
+        "created_at": "2026-11-02T07:00:00.000000+00:00",
+        "assignment": {"due_date": "2026-10-31T23:59:00.000000-06:00"},
+        "users": [{"name": "Ng"}],
+    }
+    file = tmp_path / "submission_metadata.json"
+    file.write_text(json.dumps(told), encoding="utf-8")
+    found = late_as_told(file, rubric)
+    assert (2, Decimal(20)) == (found.days, found.penalty)
+    assert found.note.startswith("2 days late: handed in 2026-11-02 00:00:00, due 2026-10-31 23:59")
+    file.write_text(json.dumps({**told, "assignment": {"due_date": None}}), encoding="utf-8")
+    found = late_as_told(file, rubric)
+    assert (None, Decimal(0)) == (found.days, found.penalty)

@@ -31,7 +31,8 @@ from grader.kernels.forked.layers import (
     PROCESSES,
     SECCOMP,
 )
-from grader.kernels.isolation import Isolation, layers, open_kernels
+from grader.kernels.isolation import Isolation, layers
+from grader.kernels.opening import open_kernels
 from grader.kernels.server import FOLDER, ForkServer
 from grader.kernels.stock import StockKernels
 from grader.kernels.warm import WarmKernels

@@ -28,8 +28,9 @@ from grader.kernels.forked.layers import (
     SECCOMP,
     USER,
 )
-from grader.kernels.isolation import Isolation, begun, layers, open_kernels
+from grader.kernels.isolation import Isolation, launched, layers
 from grader.kernels.kernel import Kernel
+from grader.kernels.opening import open_kernels
 from grader.kernels.server import ForkServer
 from grader.kernels.stock import StockKernels
 from grader.kernels.warm import WarmKernels
@@ -419,7 +420,8 @@ def test_on_another_system_auto_says_once_what_is_missing_and_works_and_strict_r
         async with kernels.start(tmp_path, LIMITS) as kernel:
             return await said(kernel, "answer = 1 + 1")
 
-    assert begun(isolation) is None
+    with launched(isolation) as server:
+        assert server is None
     opened = open_kernels(isolation, warn=heard.append)
     if isolation is Isolation.STRICT:
         with pytest.raises(UsageError, match="darwin has nothing of the kind"), opened:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from grader.reports.changes import MOST_ROWS, ChangeRow, changes_report
 
 
 def shown(rows: list[ChangeRow], *, all_rows: bool = False) -> str:
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(changes_report(rows, all_rows=all_rows, rest="look there"))
-    return captured.get()
+    return changes_report(rows, all_rows=all_rows, rest="look there")
 
 
 def row(number: int, item: str = "relu", why: str = "points") -> ChangeRow:
@@ -26,6 +21,14 @@ def test_a_long_table_says_how_to_see_the_rest_and_what_is_in_it() -> None:
     assert f"{MOST_ROWS + 2} students have other points" in text
     assert "more lines" not in shown(rows, all_rows=True)
     assert "grid " in shown(rows, all_rows=True)
+
+
+def test_columns_are_aligned_whatever_the_width_of_a_character() -> None:
+    wide = ChangeRow(student="陳" * 20, item="relu", before="10", after="2", why="points")
+    head, first, second, _ = shown([row(1, why=""), wide]).splitlines()
+    assert head == "Student                   Item Before After Why"
+    assert first == "S1                        relu      1     2"
+    assert second == f"{'陳' * 12}… relu     10     2 points"
 
 
 def test_hostile_text_can_do_nothing() -> None:

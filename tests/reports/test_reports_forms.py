@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ import pytest
 import xmlschema
 
 from grader.exhibits import Exhibit
+from grader.grading.publishing import write_forms, write_refusals
 from grader.model import (
     CellOutcome,
     CellRun,
     Grade,
     ItemResult,
+    Late,
     ProbedIn,
     RunOutcome,
     RunRecord,
@@ -29,9 +32,10 @@ from grader.model import (
 )
 from grader.reports import github
 from grader.reports.forms import FORMS, as_file, on_stream
-from grader.reports.github import github_report, job_summary
+from grader.reports.github import github_report, job_summary, unchecked
 from grader.reports.subject import Subject
 from grader.rubric import Rubric
+from tests.reports.gradescope_schema import TEST, TOP, breaches
 from tests.reports.test_reports_markdown import OURS, kinds
 
 MakeGrade = Callable[..., Grade]
@@ -187,6 +191,26 @@ def test_junit_is_what_the_parsers_of_gitlab_and_github_count(subject: MakeSubje
     assert all(len(case) <= 1 for case in cases)
 
 
+def test_gitlab_can_tell_two_checks_of_one_title_apart(subject: MakeSubject) -> None:
+    made = subject(LOST)
+    score = made.grade.score
+    adam = replace(
+        score.items[0], checks=tuple(replace(c, title="Adam") for c in score.items[0].checks)
+    )
+    items = (adam, *score.items[1:])
+    root = junit(replace(made, grade=replace(made.grade, score=replace(score, items=items))))
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(names) == len(set(names))
+    assert ("a2.adam", "Adam (adam_parabola)") == names[0]
+
+
+def test_a_path_from_the_current_folder_is_one_from_the_top_for_gitlab(
+    subject: MakeSubject,
+) -> None:
+    (entry, _) = json.loads(as_file("codequality", subject(LOST, path="./work/Lee-A2.ipynb")))
+    assert "work/Lee-A2.ipynb" == entry["location"]["path"]
+
+
 def test_junit_stays_valid_whatever_was_written(subject: MakeSubject, hostile: str) -> None:
     words = f"]]>&amp;<a>{hostile}\x00\x0b\ufffe"
     junit(subject(dict.fromkeys(LOST, words), path=f"{words}.ipynb"))
@@ -247,10 +271,23 @@ def test_github_warns_of_cells_that_failed_and_of_what_was_not_tested(
     assert "? of 70 points for the code." == total[2]
 
 
-def test_github_shows_no_more_than_github_shows(subject: MakeSubject, rubric: Rubric) -> None:
+def test_github_shows_no_more_than_github_shows(
+    subject: MakeSubject, rubric: Rubric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten of a kind, however many cells failed; the total is always there."""
     lost = {rule.id: f"Wrong in its own way: {rule.id}." for rule in rubric.checks}
-    kinds_ = [kind for kind, _, _ in commands(subject(lost, swish=True))]
-    assert (10, 3) == (kinds_.count("error"), kinds_.count("notice"))
+    cells = tuple(CellRun(index=i, outcome=CellOutcome.ERROR, error="E: x") for i in range(20))
+    run = RunRecord(outcome=RunOutcome.ERRORS, probed_in=ProbedIn.NOTEBOOK, cells=cells)
+    del lost["use_values"]
+
+    def counts() -> tuple[int, int, int]:
+        made = subject(lost, swish=True, run=run, broken=("use_values",))
+        said = [kind for kind, _, _ in commands(made)]
+        return said.count("error"), said.count("warning"), said.count("notice")
+
+    assert (10, 10, 3) == counts()
+    monkeypatch.setattr(github, "MOST_ANNOTATIONS", 2)
+    assert (2, 2, 2) == counts()
 
 
 @pytest.mark.parametrize(
@@ -269,6 +306,28 @@ def test_no_word_of_a_student_begins_a_command(words: str, subject: MakeSubject)
         assert properties["line"].isdigit()
 
 
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        ("Warning: x.\nError: Lee.ipynb is broken: no\n JSON.\n", "Lee.ipynb is broken: no JSON."),
+        ("Usage: grader check\n\nError: 'x' is not one of 1%, Error: 2.\n", "'x' is not one of 1%"),
+        ("Error: a\n::stop-commands::<img src=x>\u2028", "a ::stop-commands::"),
+        ("", "The grader ended without a word"),
+    ],
+)
+def test_a_notebook_without_a_report_has_one_command_and_one_line_in_the_summary(
+    stderr: str, said: str
+) -> None:
+    command, summary = unchecked(stderr)
+    found = COMMAND.fullmatch(command)
+    assert found, command
+    assert ("error", "title=grader") == (found[1], found[2])
+    assert unescaped(found[3]).startswith(said)
+    assert summary.startswith("**Not checked.** ")
+    assert summary.endswith("\n")
+    assert OURS >= kinds(summary)
+
+
 def test_the_summary_is_the_markdown_and_of_bearable_size(
     subject: MakeSubject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,11 +344,16 @@ def test_the_summary_is_the_markdown_and_of_bearable_size(
 # ------------------------------------------------------------------------------- GitLab, badge
 def test_code_quality_has_an_entry_for_each_lost_check(subject: MakeSubject) -> None:
     entries = json.loads(as_file("codequality", subject(LOST, run=hostile_run("NameError: x"))))
-    assert ["adam_parabola", "relu_shape", "cell_2"] == [each["check_name"] for each in entries]
+    assert ["adam_parabola", "relu_shape", "cell 2"] == [each["check_name"] for each in entries]
     for each in entries:
         assert {"description", "check_name", "fingerprint", "severity", "location"} <= set(each)
+        assert all(
+            each[key] and isinstance(each[key], str) for key in ("description", "check_name")
+        )
         assert each["severity"] in {"info", "minor", "major", "critical", "blocker"}
         assert re.fullmatch("[0-9a-f]{64}", each["fingerprint"])
+        assert "work/Lee-A2.ipynb" == each["location"]["path"]
+        assert type(each["location"]["lines"]["begin"]) is int
     assert {"path": "work/Lee-A2.ipynb", "lines": {"begin": ADAM_LINE}} == entries[0]["location"]
     assert 3 == len({each["fingerprint"] for each in entries})
 
@@ -325,51 +389,99 @@ def test_the_badge_is_shields_own_schema(
 
 
 # ------------------------------------------------------------------------------- Gradescope
-TOP = {
-    *("score", "execution_time", "output", "output_format", "test_output_format"),
-    *("test_name_format", "visibility", "stdout_visibility", "tests"),
-}
-TEST = {
-    *("name", "name_format", "number", "score", "max_score", "status", "output"),
-    *("output_format", "tags", "visibility"),
-}
-VISIBILITIES = {"visible", "hidden", "after_due_date", "after_published"}
+def gradescope(made: Subject) -> Any:
+    """Read the report as Gradescope documents it."""
+    report = json.loads(as_file("gradescope", made))
+    assert [] == breaches(report)
+    return report
 
 
 def test_gradescope_gets_its_own_schema_and_no_leaderboard(
     subject: MakeSubject, rubric: Rubric, hostile: str
 ) -> None:
-    report = json.loads(as_file("gradescope", subject(dict.fromkeys(LOST, hostile))))
-    assert set(report) == TOP
-    assert {report["visibility"], report["stdout_visibility"]} <= VISIBILITIES
+    report = gradescope(subject(dict.fromkeys(LOST, hostile), run=hostile_run(hostile)))
+    assert set(TOP) == set(report)
     assert len(rubric.checks) == len(report["tests"])
     for test in report["tests"]:
-        assert set(test) == TEST
-        assert test["visibility"] in VISIBILITIES
-        assert test["status"] in {"passed", "failed"}
+        assert set(TEST) == set(test)
         assert 0 <= test["score"] <= test["max_score"]
         assert {"text"} == {test["output_format"], test["name_format"]}
+    formats = {report[f"{part}_format"] for part in ("output", "test_output", "test_name")}
+    assert {"text"} == formats
+    assert ("visible", "hidden") == (report["visibility"], report["stdout_visibility"])
     assert report["score"] == sum(test["score"] for test in report["tests"]) == 65
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        *([], {}, {"tests": []}, {"tests": [{"score": 1}, {"name": "no points"}]}),
+        *({"score": "65"}, {"score": True}, {"score": 0.125}, {"score": -1}),
+        *({"score": 0, "output_format": "markdown"}, {"score": 0, "visibility": "public"}),
+        *({"score": 0, "leaderboard": []}, {"score": 0, "tests": [{"status": "skipped"}]}),
+    ],
+    ids=str,
+)
+def test_the_schema_tells_what_gradescope_would_not_take(report: Any) -> None:
+    assert breaches(report)
 
 
 def test_gradescope_shows_hidden_tests_after_publishing_only(subject: MakeSubject) -> None:
     made = subject(LOST)
     made = replace(made, grade=with_hidden(made.grade, {"relu_shape"}))
-    tests = json.loads(as_file("gradescope", made))["tests"]
+    tests = gradescope(made)["tests"]
     hidden = [test["tags"][1] for test in tests if test["visibility"] != "visible"]
     assert ["relu_shape"] == hidden
     assert "after_published" in {test["visibility"] for test in tests}
 
 
-def test_gradescope_gets_no_points_for_what_could_not_be_judged(subject: MakeSubject) -> None:
+def test_nothing_is_written_for_gradescope_where_a_check_could_not_be_judged(
+    subject: MakeSubject, tmp_path: Path
+) -> None:
+    """It would count as 0 points: not even the file of an earlier run is left."""
     made = subject(LOST, broken=("use_values",))
     assert State.NEEDS_ATTENTION is made.grade.score.state
-    report = json.loads(as_file("gradescope", made))
-    (broken,) = (test for test in report["tests"] if "use_values" in test["tags"])
-    assert set() == {"score", "max_score", "status"} & set(broken)
-    assert "score" not in report
+    files = [(form, tmp_path / form) for form in FORMS]
+    (tmp_path / "gradescope").write_text("{}", encoding="utf-8")
+    write_forms(made, files)
+    assert set(FORMS) - {"gradescope"} == {path.name for path in tmp_path.iterdir()}
+    gradescope(made)  # and if it were shown, it would be by the schema
+
+
+def test_what_is_no_notebook_is_a_sentence_and_no_points(tmp_path: Path, hostile: str) -> None:
+    write_refusals(f"{hostile} is broken.", [(form, tmp_path / form) for form in FORMS])
+    (written,) = tmp_path.iterdir()
+    report = json.loads(written.read_text(encoding="utf-8"))
+    assert [] == breaches(report)
+    assert ("gradescope", 0) == (written.name, report["score"])
+    assert report["output"].endswith(" is broken.")
+    assert ("text", "visible") == (report["output_format"], report["visibility"])
 
 
 def test_extra_credit_counts_in_gradescope(subject: MakeSubject) -> None:
-    report = json.loads(as_file("gradescope", subject({}, swish=True)))
-    assert 73 == report["score"]
+    assert 73 == gradescope(subject({}, swish=True))["score"]
+
+
+@pytest.mark.parametrize(
+    ("penalty", "score", "said"),
+    [
+        ("20", 45, "For that, 20 points are taken off here."),
+        ("0.5", 64.5, "For that, 0.5 points are taken off here."),
+        ("80", 0, "65 points are taken off here. It costs 80 points: 15 of them are left."),
+    ],
+)
+def test_in_gradescope_lateness_costs_what_is_known_of_it(
+    penalty: str, score: float, said: str, subject: MakeSubject
+) -> None:
+    late = Late(days=2, penalty=Decimal(penalty), note="2 days late: handed in on 3 March.")
+    report = gradescope(subject(LOST, late=late))
+    assert (score, 65) == (report["score"], sum(test["score"] for test in report["tests"]))
+    assert report["output"].startswith("2 days late: handed in on 3 March.\n")
+    assert said in report["output"]
+
+
+def test_in_gradescope_nothing_is_said_of_lateness_that_is_not_known(
+    subject: MakeSubject,
+) -> None:
+    report = gradescope(subject(LOST, late=Late(note="Each day late costs 10 points.")))
+    assert (65, False) == (report["score"], "late" in report["output"])

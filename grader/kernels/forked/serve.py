@@ -78,8 +78,9 @@ def main(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     Args:
         config: `folder`, the grader's own, which the guard removes, with the folders that links in
             it lead to if their names begin with `staged`; `hidden`, paths that kernels
-            must not see; `refused`, layers to do without; `environment` of kernels, in which
-            @work and @temporary stand for folders; `prelude` and `harness`, texts for every kernel.
+            must not see; `refused`, layers to do without; `rehearsed`, whether to try a kernel
+            first; `environment` of kernels, in which @work and @temporary stand for folders;
+            `prelude` and `harness`, texts for every kernel.
     """
     try:
         own, why_not = _groups(config)
@@ -201,10 +202,11 @@ class Server:
 
     def get_ready(self, why_no_groups: str) -> None:
         """Rehearse, and tell the grader that kernels can be had and how they are held."""
-        app.learn(self._rehearse())
+        if self.config["rehearsed"]:
+            app.learn(self._rehearse())
+            if contexts := app.contexts():  # of what was learnt, say; a look at all objects
+                raise OSError(f"the fork server has {contexts} zmq contexts: forks cannot use them")
         gc.collect()
-        if contexts := app.contexts():
-            raise OSError(f"the fork server has {contexts} zmq contexts, which a fork cannot use")
         gc.freeze()  # a collection in a kernel would copy every page that it looks at
         threads = len(list(Path("/proc/self/task").iterdir()))
         if threads != 1:
