@@ -379,7 +379,7 @@ def learn(names: list[str]) -> None:
 
 def contexts() -> int:
     """Count the zmq contexts of this process: their threads and sockets are not in its forks."""
-    return sum(isinstance(each, zmq.Context) for each in gc.get_objects())
+    return sum(issubclass(type(each), zmq.Context) for each in gc.get_objects())
 
 
 def make_folders(variables: Mapping[str, str], names: tuple[str, ...]) -> None:
