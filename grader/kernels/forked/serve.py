@@ -289,20 +289,23 @@ class Server:
                 return
             if pid == 0:
                 return
-            if pid in self.children:  # or else it was a stray
-                child = self.children.pop(pid)
-                self._end_strays()  # before what they may be at work in is removed
+            child = self.children.pop(pid, None)  # or else it was a stray, which leaves others
+            self._end_strays()  # before what they may be at work in is removed
+            if child is not None:
                 self._end(child, os.waitstatus_to_exitcode(status))
 
     def _end_strays(self) -> None:
         """End what a kernel leaves whose first process was killed, and what that leaves."""
         patience = time.monotonic() + PATIENCE_SECONDS
-        while strays := memory.strays(os.getpid(), self.children):
+        strays = self._strays()
+        while strays and time.monotonic() < patience:
             for stray in strays:
                 os.kill(stray, signal.SIGKILL)
-            if time.monotonic() > patience:
-                return
             time.sleep(STRAY_SECONDS)
+            strays = self._strays() or self._strays()  # one may come here during the first look
+
+    def _strays(self) -> list[int]:
+        return memory.strays(os.getpid(), self.children)
 
     def _end(self, child: Child, code: int) -> None:
         while child.report >= 0:
