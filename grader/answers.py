@@ -11,6 +11,8 @@ import io
 import json
 import math
 import struct
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,9 @@ import numpy as np
 from grader.model import Array, Other, Reply, ReplyKind, Table, Value
 
 MAX_HEADER = 4 << 20
+MAX_PARTS = 500_000  # brackets and commas of a header; an answer of the harness has 400,000
 MAX_NPY_HEADER = 4096
+MAX_DIMENSIONS = 32  # of an array; evidence keeps no more
 MAX_DEPTH = 100  # of nested parts; an answer that the harness wrote has far fewer
 SAID_BY_STUDENT = frozenset(
     {ReplyKind.VALUE, ReplyKind.UNDEFINED, ReplyKind.RAISED, ReplyKind.UNUSABLE}
@@ -49,11 +53,14 @@ def _decode(payload: bytes, limit: int) -> Reply:
     size = struct.unpack_from(">I", payload)[0]
     if size > min(MAX_HEADER, len(payload) - 4):
         raise _Malformed("the answer is cut off")
-    header = json.loads(payload[4 : 4 + size].decode("utf-8"))
+    head = payload[4 : 4 + size]
+    if sum(map(head.count, (b"[", b"{", b","))) > MAX_PARTS:
+        raise _Malformed("the answer has too many parts")
+    header = json.loads(head.decode("utf-8"))
     kind = ReplyKind(header["kind"])
     if kind not in SAID_BY_STUDENT:
         raise _Malformed("the answer claims what only the grader can say")
-    blobs = _split(payload, 4 + size, header["blobs"])
+    blobs = _Blobs(_split(payload, 4 + size, header["blobs"]))
     return Reply(
         kind,
         value=_value(header["value"], blobs),
@@ -73,8 +80,28 @@ def _split(payload: bytes, start: int, sizes: Any) -> list[bytes]:
     return blobs
 
 
+class _Blobs:
+    """The arrays behind a header, each to be had once.
+
+    One that is named a hundred thousand times would be small here, as views of the same bytes,
+    and as large as it claims wherever the answer is written down or compared.
+    """
+
+    def __init__(self, blobs: Sequence[bytes]) -> None:
+        self._left: list[bytes | None] = list(blobs)
+
+    def take(self, index: Any) -> bytes:
+        """Return the array of this number. Raises _Malformed where it was taken before."""
+        if type(index) is not int or not 0 <= index < len(self._left):
+            raise _Malformed("the answer names an array that is not there")
+        blob, self._left[index] = self._left[index], None
+        if blob is None:
+            raise _Malformed("the answer names an array twice")
+        return blob
+
+
 def _value(  # noqa: PLR0911  one line a kind
-    node: Any, blobs: list[bytes], depth: int = 0
+    node: Any, blobs: _Blobs, depth: int = 0
 ) -> Value:
     if depth > MAX_DEPTH:
         raise _Malformed("the answer is nested too deeply")
@@ -90,9 +117,9 @@ def _value(  # noqa: PLR0911  one line a kind
     if tag == "dict":
         return {str(key): _value(part, blobs, depth + 1) for key, part in body}
     if tag == "array":
-        return _array(blobs[body])
+        return _array(blobs.take(body))
     if tag == "table":
-        return _table(body, blobs)
+        return _table(body, blobs, depth)
     if tag == "other":
         return Other(str(body)[:100])
     raise _Malformed("the answer does not have the form of an answer")
@@ -105,9 +132,9 @@ def _not_finite(text: Any) -> float:
     return number
 
 
-def _table(body: Any, blobs: list[bytes]) -> Table:
+def _table(body: Any, blobs: _Blobs, depth: int) -> Table:
     columns = tuple(str(name) for name in body["columns"])
-    data = tuple(_value(column, blobs) for column in body["data"])
+    data = tuple(_value(column, blobs, depth + 1) for column in body["data"])
     rows = body["rows"]
     lengths = {len(c) if isinstance(c, (list, np.ndarray)) else -1 for c in data}
     if type(rows) is not int or len(columns) != len(data) or not lengths <= {rows}:
@@ -128,5 +155,11 @@ def _array(blob: bytes) -> Array:
     count = math.prod(shape)
     if any(n < 0 for n in shape) or count * dtype.itemsize != len(blob) - stream.tell():
         raise _Malformed("the array's size is not the one that it declares")
+    if len(shape) > MAX_DIMENSIONS:
+        raise _Malformed(f"the array has more than {MAX_DIMENSIONS} dimensions")
     flat = np.frombuffer(blob, dtype=dtype, count=count, offset=stream.tell())
+    if dtype.kind == "U" and count:
+        points = flat.view(np.dtype("u4").newbyteorder(dtype.byteorder))
+        if points.max() > sys.maxunicode:  # numpy would make texts of them that no text may be
+            raise _Malformed("the array has characters that there are not")
     return flat.reshape(shape, order="F" if fortran else "C")

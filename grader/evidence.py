@@ -41,7 +41,7 @@ from grader.model import (
 
 MAGIC = b"GREVID1\n"
 MAX_BYTES = 2 << 30
-MAX_DIMENSIONS = 32  # numpy's own bound
+MAX_DIMENSIONS = 32  # as of an answer
 ARRAY_KINDS = "biufcU"
 SMALL_INT = 1 << 63  # json reads and writes ints up to a bound; larger ones are hexadecimal
 _PREAMBLE = struct.Struct(">8s32sQ")
@@ -51,8 +51,17 @@ def encode(evidence: Evidence) -> bytes:
     """Return `evidence` as bytes; the same evidence gives the same bytes.
 
     Raises:
-        EvidenceError: a value in it is none that an answer can have, or is nested without end.
+        EvidenceError: a value in it is none that an answer can have, or is nested without end; or
+            all together is more than can be kept.
     """
+    try:
+        return b"".join(_pieces(evidence))
+    except MemoryError as error:
+        raise EvidenceError("The answers are larger than this machine can keep.") from error
+
+
+def _pieces(evidence: Evidence) -> list[bytes]:
+    """Return what `encode` joins. Sizes are added up before anything of them is copied."""
     arrays: list[Array] = []
     executed = evidence.executed.encode("utf-8", "surrogatepass")
     try:
@@ -69,9 +78,15 @@ def encode(evidence: Evidence) -> bytes:
     except RecursionError as error:
         raise EvidenceError("An answer is nested too deeply to be kept.") from error
     head = text.encode("utf-8", "surrogatepass")
-    parts = [executed, *(array.tobytes(_order(array)) for array in arrays)]
-    body = b"".join([struct.pack(">Q", len(head)), head, *parts])
-    return b"".join([MAGIC, hashlib.sha256(body).digest(), body])
+    size = _PREAMBLE.size + len(head) + len(executed) + sum(array.nbytes for array in arrays)
+    if size > MAX_BYTES:
+        raise EvidenceError(f"The answers have more than {MAX_BYTES >> 30} GB together.")
+    pieces = [struct.pack(">Q", len(head)), head, executed]
+    pieces += [array.tobytes(_order(array)) for array in arrays]
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return [MAGIC, digest.digest(), *pieces]
 
 
 def decode(data: bytes) -> Evidence:

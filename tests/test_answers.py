@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import struct
@@ -90,6 +91,20 @@ def framed(head: bytes, *blobs: bytes) -> bytes:
     return struct.pack(">I", len(head)) + head + b"".join(blobs)
 
 
+def npy(array: Any) -> bytes:
+    out = io.BytesIO()
+    np.lib.format.write_array(out, array, version=(1, 0), allow_pickle=False)
+    return out.getvalue()
+
+
+def tables_in_tables(times: int) -> object:
+    value: object = None
+    for _ in range(times):
+        value = {"table": {"columns": ["a"], "rows": 1, "data": [{"list": [value]}]}}
+    return value
+
+
+NPY = npy(np.zeros(4))
 HOSTILE = {
     "nothing": b"",
     "cut off": encode("value", np.zeros(100))[:-1],
@@ -102,6 +117,20 @@ HOSTILE = {
     "an unknown kind": framed(header(None, kind="full marks")),
     "an unknown tag": framed(header({"pickle": "gASV"})),
     "an array that is not there": framed(header({"array": 0})),
+    "an array before the first": framed(header({"array": -1}, blobs=[len(NPY)]), NPY),
+    "an array by the name True": framed(header({"array": True}, blobs=[0, len(NPY)]), NPY),
+    "an array twice": framed(header({"list": [{"array": 0}, {"array": 0}]}, blobs=[len(NPY)]), NPY),
+    "an array twice in a table": framed(
+        header(
+            {"table": {"columns": ["a", "b"], "rows": 4, "data": [{"array": 0}] * 2}},
+            blobs=[len(NPY)],
+        ),
+        NPY,
+    ),
+    "a million numbers": framed(header({"list": [1] * 1_000_000})),
+    "of 40 dimensions": encode("value", np.zeros((1,) * 40)),
+    "characters that there are not": encode("value", np.array(["ab"]))[:-8] + b"\xff" * 8,
+    "tables in tables without end": framed(header(tables_in_tables(60))),
     "a negative size": framed(header({"array": 0}, blobs=[-1])),
     "a size of another type": framed(header({"array": 0}, blobs=[True])),
     "a finite number as not finite": framed(header({"float": "1.0"})),

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from grader.cli import COMMANDS, main
+from grader.cli.options import command_line
 from grader.reports.forms import FORMS
 from grader.reports.results import Result
 from tests.execution.scenarios import descendants
@@ -96,6 +97,26 @@ def test_wrong_use_is_one_sentence_and_status_2(
     assert 2 == found.returncode
     assert complaint in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "logged"),
+    [
+        ("postgresql://ta:secret@db/grades", "postgresql://ta:…@db/grades"),
+        ("postgresql://ta@db:secret@x@db:5432/grades", "postgresql://ta@db:…@db:5432/grades"),
+        ("postgresql:///grades?user=ta&password=secret", "…/grades?user=ta&password=…"),
+        ("postgresql://db/g?sslpassword=secret's x&a=1", "…db/g?sslpassword=…&a=1"),
+        ("--store=postgresql:///g?PASSWORD=secret", "--store=postgresql:///g?PASSWORD=…"),
+        ("tcp://ta@10.0.0.5:8786", "tcp://ta@10.0.0.5:8786"),
+    ],
+)
+def test_no_password_of_a_database_is_in_what_is_logged(
+    typed: str, logged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["grader", "grade", "x.zip", typed])
+    line = command_line()
+    assert "secret" not in line
+    assert logged.removeprefix("…") in line
 
 
 # ------------------------------------------------------------------------------- check

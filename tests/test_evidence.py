@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.errors import EvidenceError
-from grader.evidence import MAGIC, decode, encode
+from grader.evidence import MAGIC, MAX_BYTES, decode, encode
 from grader.model import (
     CellOutcome,
     CellRun,
@@ -242,3 +242,21 @@ def test_what_is_no_answer_is_not_kept(value: Any) -> None:
     replies = {("p", Seed(Visibility.PUBLIC, 0)): Reply(ReplyKind.VALUE, value)}
     with pytest.raises(EvidenceError, match="no answer"):
         encode(Evidence(run=RunRecord(outcome=RunOutcome.COMPLETE), replies=replies))
+
+
+def test_more_than_can_be_read_again_is_not_even_put_together() -> None:
+    large = np.broadcast_to(np.zeros(1), (MAX_BYTES // 8,))  # of 8 bytes, and 2 GB if copied
+    replies = {("p", Seed(Visibility.PUBLIC, 0)): Reply(ReplyKind.VALUE, large)}
+    with pytest.raises(EvidenceError, match="more than 2 GB"):
+        encode(Evidence(run=RunRecord(outcome=RunOutcome.COMPLETE), replies=replies))
+
+
+def test_that_there_is_no_memory_for_it_is_told_of_this_evidence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("grader.evidence._value_out", full)
+    with pytest.raises(EvidenceError, match="larger than this machine"):
+        encode(some())

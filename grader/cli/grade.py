@@ -134,10 +134,16 @@ def _grade(order: Order, executor: OpenExecutor, note: str) -> int:
     if not night.first:
         rest = f"`grader history {order.out} STUDENT` tells any student's"
         click.echo(changes_report(changed_rows(night), rest=rest))
-    ran = f"{night.executed} of {len(night.grades)} run, the others' evidence was there already."
-    for notice in (note, ran, *night.notices, *_missing(night)):
+    for notice in (note, _ran(night), *night.notices, *_missing(night)):
         console.print(notice, markup=False, highlight=False, style="dim")
     return NEEDS_ATTENTION if night.attention else 0
+
+
+def _ran(night: Night) -> str:
+    """Say how many notebooks ran. Two who handed in the same have one; a broken file is none."""
+    ran = f"Notebooks that ran: {night.executed}"
+    reused = f"; {night.reused} were known already, and did not run again" if night.reused else ""
+    return f"{ran}{reused}."
 
 
 def _missing(night: Night) -> list[str]:

@@ -24,7 +24,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 SECONDS = click.FloatRange(min=0, min_open=True)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
+_PASSWORDS = (
+    re.compile(r"(://[^:/]*:).*(?=@)", re.DOTALL),
+    re.compile(r"([?&][^=&]*password=)[^&]*", re.DOTALL | re.IGNORECASE),
+)
 
 
 def pack_options(command: F) -> F:
@@ -109,7 +112,10 @@ def store_option(command: F) -> F:
 
 def command_line() -> str:
     """Return what was typed, for the log, without the password of a database."""
-    return _PASSWORD.sub(r"\1:…@", f"grader {shlex.join(sys.argv[1:])}")
+    words = sys.argv[1:]
+    for password in _PASSWORDS:  # in each word by itself: quotes may stand for something in one
+        words = [password.sub(r"\1…", word) for word in words]
+    return shlex.join(["grader", *words])
 
 
 # ------------------------------------------------------------------------------- what is shown

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from grader.answers import decode
 from grader.execution.exchange import Ended, exchange, magic
@@ -29,8 +30,12 @@ async def ask(
     replies: dict[ProbeKey, Reply] = {}
 
     def listener(message: Message) -> bool:
-        index, reply = _read(message, limits)
-        if reply is None or not 0 <= index < len(calls) or calls[index].key in replies:
+        label = _label(message)
+        index = label.get("index")
+        if type(index) is not int or not 0 <= index < len(calls) or calls[index].key in replies:
+            return False  # before it is read, which takes longest
+        reply = _read(label, message, limits)
+        if reply is None:
             return False
         replies[calls[index].key] = reply
         return True
@@ -52,16 +57,19 @@ async def ask(
     return replies, ended
 
 
-def _read(message: Message, limits: Limits) -> tuple[int, Reply | None]:
-    """Return which call `message` answers and what it says; None where it is no answer."""
+def _label(message: Message) -> Mapping[str, Any]:
+    """Return what a message says of the call that it answers; empty where it is no answer."""
     metadata = message["content"].get("metadata")
     label = metadata.get("grader") if isinstance(metadata, dict) else None
-    if message["msg_type"] != "display_data" or not isinstance(label, dict):
-        return -1, None
-    index, status = label.get("index"), label.get("status")
-    if type(index) is not int or not isinstance(status, str):
-        return -1, None
+    return label if message["msg_type"] == "display_data" and isinstance(label, dict) else {}
+
+
+def _read(label: Mapping[str, Any], message: Message, limits: Limits) -> Reply | None:
+    """Return the reply in `message`; None where it is none."""
+    status = label.get("status")
+    if not isinstance(status, str):
+        return None
     if status in STATUS:
-        return index, Reply(STATUS[status])
+        return Reply(STATUS[status])
     payload = b"".join(bytes(part) for part in message["buffers"][:1])
-    return index, decode(payload, limit=limits.answer_bytes)
+    return decode(payload, limit=limits.answer_bytes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from grader.execution.definitions import definitions
 from grader.execution.exchange import Ended, define
 from grader.execution.guarded import GuardedClient, megabytes
 from grader.execution.notebook import Notebook
@@ -99,6 +98,8 @@ async def _run_cells(kernel: Kernel, notebook: Notebook, limits: Limits, record:
         was_silent = client.silent
         ran, idle = await client.run_cell(index, seconds)
         record.add(ran, idle=idle, seconds=seconds)
+        if kernel.client.spent.is_set():
+            record.lost = f"The notebook sent more than the grader can take in, by cell {index + 1}"
         if client.silent and not was_silent and not record.lost:
             record.notes.append(f"Cell {index + 1} closed the way of all output.")
         if ran.outcome in STOPPED and idle:
@@ -118,6 +119,6 @@ def _skip(record: CellsRun, index: int) -> None:
 
 
 async def _define(kernel: Kernel, source: str, limits: Limits, record: CellsRun) -> None:
-    ended = await define(kernel, definitions([source]), limits)
+    ended = await define(kernel, [source], limits)
     if ended in (Ended.DIED, Ended.STUCK):
         record.lost = "The kernel was gone after a cell that had been stopped"

@@ -11,18 +11,22 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from grader import inside
 from grader.errors import KernelError
+from grader.inside.definitions import readable
 from grader.kernels.client import Message
 from grader.kernels.kernel import Kernel
 from grader.model import Limits
 
 SEED = 0
+PUBLISHED = frozenset(
+    {"display_data", "status"}
+)  # for a request of the grader's: the rest is noise
 QUIET_SECONDS = 1.0  # without a message, after which what has not come is not to come
 LATE_SECONDS = 0.3  # for what a kernel sent before it died
-DEFINITION_SECONDS = 10.0  # for one statement
+DEFINITION_SECONDS = 10.0  # for one statement, and for finding those of one cell
 _SHELL = '__import__("IPython").get_ipython()'  # a notebook may have a get_ipython of its own
 
 
@@ -32,7 +36,7 @@ class Ended(StrEnum):
     DONE = "done"
     FAILED = "failed"  # it raised
     DIED = "died"
-    STUCK = "stuck"  # no sign of life in the time given
+    STUCK = "stuck"  # no sign of life in the time given, or more than anybody can listen to
 
 
 class _Inbox:
@@ -48,17 +52,13 @@ class _Inbox:
 
     async def reply(self) -> str:
         """Return the status that the kernel claims for the request."""
-        while True:
-            message = await self._client.get_shell_msg()
-            if message["parent_header"].get("msg_id") == self._request:
-                return str(message["content"].get("status"))
+        message = await self._client.shell_channel.answer(self._request)
+        return str(message["content"].get("status"))
 
     async def published(self) -> None:
         """Hand on what is published, until the kernel claims to be idle."""
         while True:
-            message = await self._client.get_iopub_msg()
-            if message["parent_header"].get("msg_id") != self._request:
-                continue
+            message = await self._client.iopub_channel.answer(self._request, PUBLISHED)
             if self._listener is not None and self._listener(message):
                 self.progress = asyncio.get_running_loop().time()
             if message["content"].get("execution_state") == "idle":
@@ -82,8 +82,9 @@ async def exchange(
     reply = asyncio.ensure_future(inbox.reply())
     published = asyncio.ensure_future(inbox.published())
     gone = asyncio.ensure_future(kernel.gone())
+    spent = asyncio.ensure_future(kernel.client.spent.wait())
     try:
-        if not await _either(reply, gone, inbox, seconds):
+        if not await _either(reply, gone, spent, inbox, seconds):
             return Ended.STUCK
         quiet = LATE_SECONDS if gone.done() else QUIET_SECONDS
         with contextlib.suppress(TimeoutError):
@@ -92,20 +93,26 @@ async def exchange(
             return Ended.DIED
         return Ended.DONE if reply.result() == "ok" else Ended.FAILED
     finally:
-        for task in (reply, published, gone):
+        tasks = (reply, published, gone, spent)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(reply, published, gone, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _either(
-    reply: asyncio.Task[str], gone: asyncio.Task[None], inbox: _Inbox, seconds: float
+    reply: asyncio.Task[str],
+    gone: asyncio.Task[None],
+    spent: asyncio.Task[Literal[True]],
+    inbox: _Inbox,
+    seconds: float,
 ) -> bool:
     """Wait for the reply or the kernel's end; say whether one came before patience ended."""
     loop = asyncio.get_running_loop()
+    ends = {reply, gone, spent}
     while (left := inbox.progress + seconds - loop.time()) > 0:
-        await asyncio.wait({reply, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        if reply.done() or gone.done():
-            return True
+        await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if any(end.done() for end in ends):
+            return reply.done() or gone.done()
     return False
 
 
@@ -131,8 +138,12 @@ async def prepare(kernel: Kernel, offline: Mapping[str, str], limits: Limits) ->
         raise KernelError(f"The kernel could not be prepared for grading ({ended}).")
 
 
-async def define(kernel: Kernel, sources: Sequence[str], limits: Limits) -> Ended:
-    """Run definitions, each on its own: one that fails does not stop the next."""
+async def define(kernel: Kernel, cells: Sequence[str], limits: Limits) -> Ended:
+    """Run the definitions in cells, each on its own: one that fails does not stop the next.
+
+    The kernel finds them: a short text may take minutes to be read, and here others would wait.
+    """
     seconds = min(limits.cell_seconds, DEFINITION_SECONDS)
-    body = {"sources": list(sources), "seconds": seconds}
+    finder = inside.source("definitions")
+    body = {"finder": finder, "cells": list(readable(cells)), "seconds": seconds}
     return await exchange(kernel, magic("grader_define", body), seconds=2 * limits.cell_seconds)

@@ -18,7 +18,6 @@ from grader.errors import SubmissionError
 from grader.execution import notebook as nb
 from grader.execution.asking import ask
 from grader.execution.cells import CellsRun, run_cells
-from grader.execution.definitions import definitions
 from grader.execution.exchange import Ended, define, prepare
 from grader.execution.workplace import Workplace
 from grader.kernels.kernel import Kernel
@@ -145,21 +144,20 @@ class NotebookExecutor:
                 f"{ran.lost}, so the code was graded from the notebook's definitions."
             )
         code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-        sources = definitions(code) if probing.waiting else ()
         for _ in range(MAX_FRESH):
             if not probing.waiting or probing.deaths > MAX_DEATHS:
                 break
             async with self._kernel(probing) as kernel:
-                await self._ask_fresh(kernel, sources, probing)
+                await self._ask_fresh(kernel, code, probing)
         probing.blame(ReplyKind.DIED, probing.waiting)
 
-    async def _ask_fresh(self, kernel: Kernel, sources: Sequence[str], probing: _Probing) -> None:
+    async def _ask_fresh(self, kernel: Kernel, code: Sequence[str], probing: _Probing) -> None:
         """Ask what is left in a fresh kernel, and say whose fault it is if that ends it.
 
         A reply may be lost when the next probe ends the kernel. So the first is asked alone: only
         a probe that ends a kernel in which nothing else was asked is held to have done so.
         """
-        ended = await define(kernel, sources, self.limits)
+        ended = await define(kernel, code, self.limits)
         if ended in BLAME:
             probing.notes.append("The kernel was gone while the definitions were run.")
             probing.blame(BLAME[ended], probing.waiting)

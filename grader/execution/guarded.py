@@ -2,7 +2,8 @@
 
 nbclient sends a cell's text and turns messages into outputs, as for any notebook. Time, the
 amount of output and the kernel's life are watched here, from outside, because nbclient's own
-limits trust the kernel to answer.
+limits trust the kernel to answer. It gets to see of a message what a notebook may hold, and no
+message that its outputs have no room for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 
 from grader.execution import notebook as nb
+from grader.execution import outputs
 from grader.execution.exchange import Ended, exchange
 from grader.kernels.client import Message
 from grader.kernels.kernel import Kernel
@@ -29,12 +31,13 @@ STOP_SECONDS = 2.0  # for a cell to end that was interrupted
 AGAIN_SECONDS = 1.0  # for an idle kernel to say so
 QUIET_SECONDS = 1.0  # without a message, after which output that has not come is not to come
 LATE_SECONDS = 0.2  # for what a kernel sent before it died
-MEND_SECONDS = 1.0  # for a broken connection to come back
-COST_OF_A_MESSAGE = 1_000  # bytes of ours for the smallest output
+MEND_SECONDS = 1.0  # for a connection to come back that the kernel has closed
+MEND_REFUSED_SECONDS = 10.0  # for one that was cut here: it does come back, however busy all is
+MOST_OF_ONE_NAME = 100  # outputs that one message may change
+MOST_NAMES = 1_000  # of outputs that later messages may change
 OUTPUTS = frozenset(
     {"stream", "display_data", "execute_result", "error", "update_display_data", "clear_output"}
 )
-TRACKED = OUTPUTS | {"status", "execute_input"}
 
 
 class GuardedClient(NotebookClient):
@@ -75,7 +78,8 @@ class GuardedClient(NotebookClient):
             await _cancel(running)
         if outcome is CellOutcome.FLOODED:
             why = f"stopped: more than {megabytes(self._limit)} of output in this notebook"
-            cell.outputs = nb.shortened(cell.outputs, nb.KEPT_OF_A_FLOOD, why)
+            cell.outputs = outputs.shortened(cell.outputs, outputs.KEPT_OF_A_FLOOD, why)
+            self.clear_display_id_mapping(index)  # it goes by where they stood
             self._recount()
         return CellRun(index=index, outcome=outcome, error=self._error), idle
 
@@ -85,11 +89,15 @@ class GuardedClient(NotebookClient):
         gone = asyncio.ensure_future(self._kernel.gone())
         flooded = asyncio.ensure_future(self._flooded.wait())
         broken = asyncio.ensure_future(self._kernel.client.broken.wait())
+        spent = asyncio.ensure_future(self._kernel.client.spent.wait())
+        ends = (running, gone, flooded, spent)
         try:
-            await _first(running, gone, flooded, *([] if self.silent else [broken]), until=deadline)
+            await _first(*ends, *([] if self.silent else [broken]), until=deadline)
             if broken.done() and not self.silent:
                 await self._find_out_why_broken(gone)
-                await _first(running, gone, flooded, until=deadline)
+                await _first(*ends, until=deadline)
+            if spent.done():  # nobody listens any more, so nothing more can be asked of it
+                return CellOutcome.FLOODED, False
             if self._flooded.is_set():
                 return CellOutcome.FLOODED, await self._stop(running, gone)
             if running.done():
@@ -99,7 +107,7 @@ class GuardedClient(NotebookClient):
                 return CellOutcome.DIED, False
             return CellOutcome.TIMEOUT, await self._stop(running, gone)
         finally:
-            await _cancel(gone, flooded, broken)
+            await _cancel(gone, flooded, broken, spent)
 
     async def _stop(self, running: asyncio.Task[Any], gone: asyncio.Task[None]) -> bool:
         """Interrupt the cell, and say whether that left an idle kernel behind."""
@@ -116,9 +124,11 @@ class GuardedClient(NotebookClient):
 
     async def _find_out_why_broken(self, gone: asyncio.Task[None]) -> None:
         """Tell a message that was too large from a socket that was closed."""
-        mended = asyncio.ensure_future(self._kernel.client.reconnect())
+        client, now = self._kernel.client, asyncio.get_running_loop().time()
+        patience = MEND_REFUSED_SECONDS if client.iopub_channel.wire.refused else MEND_SECONDS
+        mended = asyncio.ensure_future(client.reconnect())
         try:
-            await _first(mended, gone, until=asyncio.get_running_loop().time() + MEND_SECONDS)
+            await _first(mended, gone, until=now + patience)
             if mended.done():
                 self._flooded.set()
             else:
@@ -139,7 +149,11 @@ class GuardedClient(NotebookClient):
     ) -> nb.Notebook | None:
         """Take one message of the running cell, as long as there is room for it."""
         kind = msg["msg_type"]
-        if kind not in TRACKED or (kind in OUTPUTS and not self._has_room(msg["size"])):
+        try:
+            msg["content"] = outputs.cleaned(kind, msg["content"])
+        except ValueError:
+            return None
+        if kind in OUTPUTS and not self._has_room(kind, msg["content"], msg["size"]):
             return None
         try:
             return super().process_message(msg, cell, cell_index)
@@ -149,22 +163,72 @@ class GuardedClient(NotebookClient):
             LOG.debug("A message that nbclient could not take was dropped.")
             return None
 
-    def _has_room(self, size: int) -> bool:
-        """Say whether an output of `size` bytes can be kept; if not, the cell is to be stopped."""
+    def output(
+        self, outs: list[nb.Notebook], msg: Message, display_id: str | None, cell_index: int
+    ) -> nb.Notebook:
+        """Add an output as nbclient does, which holds each against nbformat's schema first.
+
+        What is left of a message here is right already, and that takes most of a message's time.
+        """
+        if self.clear_before_next_output:
+            outs.clear()
+            self.clear_display_id_mapping(cell_index)
+            self.clear_before_next_output = False
+        if display_id:
+            self._display_id_map.setdefault(display_id, {}).setdefault(cell_index, []).append(
+                len(outs)
+            )
+        made = outputs.of_message(msg["msg_type"], msg["content"])
+        outs.append(made)
+        return made
+
+    def clear_display_id_mapping(self, cell_index: int) -> None:
+        """Forget the names of a cell's outputs, and those that no output has any more."""
+        for name, cells in list(self._display_id_map.items()):
+            cells.pop(cell_index, None)
+            if not cells:
+                del self._display_id_map[name]
+
+    def _has_room(self, kind: str, content: dict[str, Any], size: int) -> bool:
+        """Say whether an output can be kept; if not, the cell is to be stopped.
+
+        Args:
+            size: bytes of its message, in which no text is shorter than in a notebook's file.
+        """
         if self._flooded.is_set():
             return False
-        self._held += size + COST_OF_A_MESSAGE
+        weight = (size + outputs.layout(content)) * self._times(kind, content)
+        self._held += weight
         if self._held > self._limit:
             # An animation replaces its picture thousands of times and holds one at the end.
             self._recount()
-            self._held += size + COST_OF_A_MESSAGE
+            self._held += weight
             if self._held > 0.9 * self._limit:
                 self._flooded.set()
         return not self._flooded.is_set()
 
+    def _times(self, kind: str, content: dict[str, Any]) -> int:
+        """Return in how many places of the notebook an output will stand.
+
+        One with a name replaces all that have it. A name that too many have, or one too many,
+        is taken from it.
+        """
+        name = content.get("transient", {}).get("display_id")
+        if name is None:
+            return 1
+        cells = self._display_id_map.get(name, {})
+        there = sum(map(len, cells.values()))
+        if kind == "update_display_data":
+            return there
+        if there >= MOST_OF_ONE_NAME or (not cells and len(self._display_id_map) >= MOST_NAMES):
+            content["transient"] = {}
+            return 1
+        return 1 + there
+
     def _recount(self) -> None:
-        outputs = [cell.outputs for cell in self.nb.cells if cell.cell_type == "code"]
-        self._held = sum(nb.size(part) + COST_OF_A_MESSAGE * len(part) for part in outputs)
+        self._held = sum(
+            outputs.size(cell.outputs) for cell in self.nb.cells if cell.cell_type == "code"
+        )
 
     def _keep_error(
         self, *, cell: nb.Notebook, cell_index: int, execute_reply: Mapping[str, Any]
@@ -185,10 +249,7 @@ class GuardedClient(NotebookClient):
     ) -> Message:
         """Return the reply to the cell, once its output has come, however slowly it is read."""
         client = self._kernel.client
-        while True:
-            reply = await client.get_shell_msg()
-            if reply["parent_header"].get("msg_id") == msg_id:
-                break
+        reply: Message = await client.shell_channel.answer(msg_id)
         await client.drain(task_poll_output_msg, QUIET_SECONDS)
         await _cancel(task_poll_output_msg)
         return reply
@@ -197,14 +258,22 @@ class GuardedClient(NotebookClient):
         self, parent_msg_id: str, cell: nb.Notebook, cell_index: int
     ) -> None:
         """Take messages until the cell is done, or until none can come any more."""
-        polling = asyncio.ensure_future(
-            super()._async_poll_output_msg(parent_msg_id, cell, cell_index)
-        )
+        polling = asyncio.ensure_future(self._take_messages(parent_msg_id, cell, cell_index))
         broken = asyncio.ensure_future(self._kernel.client.broken.wait())
         try:
             await asyncio.wait({polling, broken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _cancel(polling, broken)
+
+    async def _take_messages(self, parent_msg_id: str, cell: nb.Notebook, cell_index: int) -> None:
+        """Take the messages of one cell until it is done, and leave all others unread."""
+        channel = self._kernel.client.iopub_channel
+        while True:
+            message = await channel.answer(parent_msg_id, outputs.KINDS)
+            try:
+                self.process_message(message, cell, cell_index)
+            except CellExecutionComplete:
+                return
 
 
 def megabytes(size: int) -> str:

@@ -28,7 +28,6 @@ Output: TypeAlias = Mapping[str, Any]
 LARGEST_FILE = 100 << 20
 MAX_CELLS = 5_000
 MAX_ERROR = 300
-KEPT_OF_A_FLOOD = 64 << 10
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 CELL_FILE = re.compile(r"\(\d+\.py, line (\d+)\)")  # IPython's name for a cell's text
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -73,9 +72,19 @@ def _cell(index: int, given: Mapping[str, Any]) -> NotebookNode:
     cell: NotebookNode = make(source)
     # Not nbformat's own id, which is random: the same file gives the same evidence.
     cell["id"] = name if isinstance(name, str) and CELL_ID.fullmatch(name) else f"cell-{index + 1}"
-    if cell.cell_type == "markdown" and isinstance(given.get("attachments"), dict):
-        cell["attachments"] = given["attachments"]  # pictures of the discussion
+    if cell.cell_type == "markdown" and (attachments := _attachments(given.get("attachments"))):
+        cell["attachments"] = attachments  # pictures of the discussion
     return cell
+
+
+def _attachments(given: object) -> dict[str, dict[str, str]]:
+    """Return a cell's pictures: name of the file -> form -> base64. Anything else is left out."""
+    files = given if isinstance(given, dict) else {}
+    return {
+        str(name): {str(form): data for form, data in forms.items() if isinstance(data, str)}
+        for name, forms in files.items()
+        if isinstance(forms, dict)
+    }
 
 
 def storable(text: str) -> str:
@@ -84,43 +93,6 @@ def storable(text: str) -> str:
 
 
 # ------------------------------------------------------------------------------- writing
-def size(outputs: list[NotebookNode]) -> int:
-    """Return about how many characters `outputs` hold, without writing them."""
-    return sum(_weights(outputs))
-
-
-def _weights(node: object) -> Iterator[int]:
-    waiting = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, str):
-            yield len(part)
-        elif isinstance(part, dict):
-            waiting.extend(part.values())
-            yield 2 * len(part) + sum(len(key) for key in part if isinstance(key, str))
-        elif isinstance(part, (list, tuple)):
-            waiting.extend(part)
-            yield len(part)
-        else:
-            yield 8
-
-
-def shortened(outputs: list[NotebookNode], limit: int, why: str) -> list[NotebookNode]:
-    """Return the first `limit` characters of `outputs`, with a line that says why no more."""
-    kept: list[NotebookNode] = []
-    left = limit
-    for output in outputs:
-        weight = size([output])
-        if weight > left:
-            if output.get("output_type") == "stream":
-                kept.append(NotebookNode({**output, "text": str(output["text"])[:left]}))
-            break
-        left -= weight
-        kept.append(output)
-    note = {"output_type": "stream", "name": "stderr", "text": f"\n[{why}]\n"}
-    return [*kept, NotebookNode(note)]
-
-
 def error_text(name: object, value: object) -> str:
     """Return "NameError: name 'x' is not defined", without colours and of bounded length."""
     text = f"{name}: {value}" if value else str(name)

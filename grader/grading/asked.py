@@ -17,6 +17,7 @@ from grader.intake import Entry, Problem
 from grader.model import Student, Submission
 from grader.store import KeptTable, Store
 
+DAMAGED = "The store's list of submissions is damaged: grade again."
 FILES = ("roster", "submitted", "extensions", "partners", "marks")
 
 
@@ -63,14 +64,15 @@ def problems_of(asked: Mapping[str, Any]) -> tuple[Problem, ...]:
 
 
 # ------------------------------------------------------------------------------- entries
-def entry_to_json(entry: Entry) -> dict[str, Any]:
-    """Return what the intake said of one notebook as plain values."""
+def entry_to_json(entry: Entry, partners: Sequence[Student] = ()) -> dict[str, Any]:
+    """Return what the intake said of one notebook as plain values, and who shares it."""
     kept = {field.name: getattr(entry, field.name) for field in fields(entry)}
     submission = kept.pop("submission")
     kept |= {
         "student": _student_out(submission.students[0]),
         "file": submission.file,
         "sha256": submission.sha256,
+        **({"partners": [_student_out(partner) for partner in partners]} if partners else {}),
     }
     plain: dict[str, Any] = json.loads(json.dumps(kept))
     return plain
@@ -80,6 +82,7 @@ def entry_of(kept: Mapping[str, Any], notebooks: Path) -> Entry:
     """Return what `entry_to_json` was given; the notebook is where the store has it."""
     try:
         rest = dict(kept)
+        rest.pop("partners", None)  # people's tables may say otherwise now
         student, file, sha256 = (rest.pop(name) for name in ("student", "file", "sha256"))
         submission = Submission(
             students=(_student_in(student),),
@@ -90,7 +93,28 @@ def entry_of(kept: Mapping[str, Any], notebooks: Path) -> Entry:
         rest["partner_names"] = tuple(rest["partner_names"])
         return Entry(submission=submission, **rest)
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError("The store's list of submissions is damaged: grade again.") from error
+        raise StoreError(DAMAGED) from error
+
+
+def students_of(kept: Mapping[str, Any]) -> list[Student]:
+    """Return whose notebook `entry_to_json` was given: the submitter, then who shared it."""
+    try:
+        return [_student_in(each) for each in (kept["student"], *kept.get("partners", ()))]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(DAMAGED) from error
+
+
+def name_to_text(name: Sequence[str]) -> str:
+    """Return who it was (name, Canvas ID, login) as one text; `student_of` reads it."""
+    return json.dumps(list(name))
+
+
+def student_of(text: str) -> Student | None:
+    """Return whom `name_to_text` was given; None: nobody."""
+    try:
+        return _student_in(json.loads(text))
+    except (TypeError, ValueError):
+        return None
 
 
 def _student_out(student: Student) -> list[str]:

@@ -35,7 +35,10 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many notebooks to have under way at a time; 0: as many as were asked for."""
+        """How many notebooks to have under way at a time; 0: as many as were asked for.
+
+        It may change while notebooks run.
+        """
         ...
 
     async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
@@ -46,6 +49,7 @@ class Executor(Protocol):
         ...
 
 
+LOOK_SECONDS = 1.0  # between two looks whether there are more slots
 OUR_FAULT = "This could not be run for a reason that is not yours. Staff will look at it."
 
 
@@ -177,7 +181,10 @@ async def run_all(
     jobs: int,
     done: Callable[[Ran], None],
 ) -> None:
-    """Run every submission and put its questions, `jobs` at a time; `done` gets each, one by one.
+    """Run every submission and put its questions; `done` gets each, one by one.
+
+    As many at a time as the executor has slots, else `jobs`. Where slots are added, more are begun;
+    where some go, what is under way stays so.
 
     `done` is called in a thread, and may wait for a disk: the next notebooks run meanwhile, but no
     worker is more than one ahead. Cancelled, this cancels what is under way, and waits until that
@@ -196,9 +203,19 @@ async def run_all(
             await asyncio.shield(taken[worker])
 
     with ThreadPoolExecutor(1, "taker") as taker:
-        workers = [asyncio.create_task(work(number)) for number in range(jobs)]
+        workers: list[asyncio.Task[None]] = []
         try:
-            await asyncio.gather(*workers)
+            ended = False  # one worker has, so there is nothing left to begin
+            while not ended or not all(worker.done() for worker in workers):
+                more = range(len(workers), 0 if ended else executor.slots or jobs)
+                workers += [asyncio.create_task(work(number)) for number in more]
+                at_work = [worker for worker in workers if not worker.done()]
+                finished, _ = await asyncio.wait(
+                    at_work, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                for worker in finished:
+                    worker.result()  # raises what it raised
+                ended = ended or bool(finished)
         finally:
             for worker in workers:
                 worker.cancel()

@@ -6,15 +6,14 @@ differ for a reason, which is looked for in what the judgements went by (see gra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from grader.grading.keys import LATE_POLICY, digest
+from grader.grading.keys import CHECKS_BY_ITEM, LATE_POLICY, digest
 from grader.model import Grade, Outcome, Student
-from grader.rubric import Rubric
 from grader.store import ResultRow
 from grader.text import plain
 
@@ -22,9 +21,15 @@ Record: TypeAlias = dict[str, Any]  # plain values for json
 Facets: TypeAlias = Mapping[str, Any]  # check id -> piece -> digest
 
 FINAL, PENALTY = "final", "late penalty"
-UNKNOWN = "?"
+UNKNOWN, NOT_THERE = "?", "-"
 NEW_SUBMISSION, RUN_AGAIN, MARK = "new submission", "run again", "mark"
 OTHER_ITEM, TIMES = "another item", "times or deadline"
+NEW_ITEM, ITEM_GONE, NEW_CHECK, CHECK_GONE = (
+    "new item",
+    "item is gone",
+    "new check",
+    "check is gone",
+)
 _INSTEAD = (("probe", ("seeds", "reference")), ("seeds", ("reference",)))
 
 
@@ -83,28 +88,43 @@ def _shown(points: str | None) -> str:
     return UNKNOWN if points is None else points
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two judgements of a class: what they went by."""
+def _in(items: Mapping[str, str | None], item: str) -> str:
+    return _shown(items[item]) if item in items else NOT_THERE
 
-    rubric: Rubric
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two judgements of a class: what they went by, and item -> check ids, then and now."""
+
     before: Facets
     after: Facets
+    had: Mapping[str, Sequence[str]]
+    has: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, before: Facets, after: Facets) -> Comparison:
+        """Compare what two judgements went by: the one that is kept, and the one of now."""
+        has = after[CHECKS_BY_ITEM]
+        return cls(before=before, after=after, had=before.get(CHECKS_BY_ITEM, has), has=has)
 
     def changes(self, old: ResultRow, new: ResultRow) -> Iterator[Change]:
         """Yield what is different for one student, item by item, then the final grade."""
         was, now = old.record, new.record
-        checks = {item.id: [rule.id for rule in item.check] for item in self.rubric.item}
-        earlier, later = was["checks"], now["checks"]
         for item in [*now["items"], *(i for i in was["items"] if i not in now["items"])]:
-            points = [_shown(record["items"].get(item)) for record in (was, now)]
-            differ = [c for c in checks.get(item, ()) if earlier.get(c) != later.get(c)]
+            points = [_in(record["items"], item) for record in (was, now)]
+            differ = self._differ(item, was["checks"], now["checks"])
             if points[0] != points[1]:
-                yield _change(new, item, points, self._why(old, new, differ))
+                yield _change(new, item, points, self._why(old, new, item, differ))
             elif differ:
-                why = self._why(old, new, differ, words=True)
+                why = self._why(old, new, item, differ, words=True)
                 yield _change(new, item, points, why, words_only=True)
         yield from self._late(new, was, now)
+
+    def _differ(self, item: str, was: Record, now: Record) -> list[str]:
+        """Return the checks of an item that went otherwise, came to it or left it."""
+        had, has = self.had.get(item, ()), self.has.get(item, ())
+        stay = [c for c in has if c not in had or was.get(c) != now.get(c)]
+        return stay + [c for c in had if c not in has]
 
     def _late(self, new: ResultRow, was: Record, now: Record) -> Iterator[Change]:
         if was["late"][1] != now["late"][1]:
@@ -116,25 +136,37 @@ class Comparison:
             yield _change(new, FINAL, grades, "" if was["asks"] == now["asks"] else "attention")
 
     def _why(
-        self, old: ResultRow, new: ResultRow, checks: Iterable[str], *, words: bool = False
+        self,
+        old: ResultRow,
+        new: ResultRow,
+        item: str,
+        checks: Sequence[str],
+        *,
+        words: bool = False,
     ) -> str:
         """Return the reasons for which an item has other points, or only other words."""
+        there = [item in row.record["items"] for row in (old, new)]
+        if not all(there):
+            return ITEM_GONE if there[0] else NEW_ITEM
         if old.sha256 != new.sha256:
             return NEW_SUBMISSION
-        checks = list(checks)
         if not checks:
             return MARK
         reasons: list[str] = []
         for check in checks:
-            reasons += self._reasons(check, old.record, new.record, words=words)
+            reasons += self._reasons(item, check, old.record, new.record, words=words)
         if not reasons:
             return RUN_AGAIN if old.evidence != new.evidence else OTHER_ITEM
         return ", ".join(dict.fromkeys(reasons))
 
-    def _reasons(self, check: str, was: Record, now: Record, *, words: bool) -> list[str]:
-        before, after = self.before.get(check), self.after.get(check)
-        if before is None or after is None:
-            return ["new check" if before is None else "check is gone"]
+    def _reasons(
+        self, item: str, check: str, was: Record, now: Record, *, words: bool
+    ) -> list[str]:
+        if check not in self.has.get(item, ()):
+            return [CHECK_GONE]
+        before, after = self.before.get(check), self.after[check]
+        if before is None or check not in self.had.get(item, ()):
+            return [NEW_CHECK]
         found = [piece for piece in after if before.get(piece) != after[piece]]
         for piece, others in _INSTEAD:
             if piece in found:

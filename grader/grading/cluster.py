@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -39,7 +40,9 @@ from grader.model import Evidence, ProbeCall, Submission
 CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 60.0
 CLOSE_SECONDS = 10.0
+LOOK_SECONDS = 1.0  # between two looks which workers there are
 MOST_UNFIT = 20  # workers that may refuse one notebook, one after the other
+SETTLE_TRIES = 5
 SETTINGS = {
     "distributed.admin.large-graph-warning-threshold": "1 GiB",  # a notebook may be 50 MB
     "distributed.diagnostics.computations.nframes": 0,  # our source is not for the dashboard
@@ -52,6 +55,10 @@ GONE = (
     "The Dask scheduler at {} is gone, so nothing more can be run. Start it and its workers, then "
     "give the same command again."
 )
+ENDED = (
+    "Workers of the cluster ended while they were prepared: look at their logs for the reason, "
+    "start others, and give the same command again."
+)
 
 
 @dataclass(slots=True)
@@ -62,7 +69,7 @@ class ClusterExecutor:
     loop: asyncio.AbstractEventLoop  # the client's, in a thread of its own
     address: str
     station: str
-    slots: int  # notebooks to have under way: enough that no worker waits for the next one
+    slots: int  # notebooks to have under way; `follow` keeps it true
     lost: bool = False
     unfit: set[str] = field(default_factory=set)
 
@@ -93,8 +100,9 @@ class ClusterExecutor:
 
     async def _result(self, notebook: bytes, calls: tuple[ProbeCall, ...]) -> Answer:
         try:
+            elsewhere = await self._elsewhere()
             future = self.client.submit(
-                run_notebook, self.station, notebook, calls, pure=False, **self._elsewhere()
+                run_notebook, self.station, notebook, calls, pure=False, **elsewhere
             )
             answer: Answer = await future
         except FutureCancelledError as error:  # by the loss of the connection
@@ -107,11 +115,18 @@ class ClusterExecutor:
             return Answer(fault=f"Dask failed on this notebook ({type(error).__name__}).")
         return answer
 
-    def _elsewhere(self) -> dict[str, Any]:
+    async def follow(self) -> None:
+        """Keep `slots` what the cluster has now; in the event loop of the client's own thread."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(OSError):  # the scheduler is gone: who waits for a notebook says so
+                self.slots = _slots(await _threads(self.client))
+
+    async def _elsewhere(self) -> dict[str, Any]:
         """Return how to keep off workers that run nothing. New ones may have come since."""
         if not self.unfit:
             return {}
-        fit = set(self.client.scheduler_info(n_workers=-1)["workers"]) - self.unfit
+        fit = set(await _threads(self.client)) - self.unfit
         return {"workers": sorted(fit), "allow_other_workers": True} if fit else {}
 
     def _gone(self) -> ClusterError:
@@ -140,17 +155,22 @@ def cluster_executor(
         _connected(address) as client,
     ):
         same_program(client)
+        loop: asyncio.AbstractEventLoop = cast("Any", client.loop).asyncio_loop
         executor = ClusterExecutor(
             client=client,
-            loop=cast("Any", client.loop).asyncio_loop,
+            loop=loop,
             address=address,
             station=f"grader-{secrets.token_hex(8)}",
-            slots=_slots(client),
+            slots=_slots(cast("Any", client).nthreads()),
         )
         try:
-            _settle(client, Station(setting, versions()), executor.station)
-            _all_ready(client, executor.station, warn)
-            yield executor
+            settle(client, Station(setting, versions()), executor.station)
+            all_ready(client, executor, warn)
+            following = asyncio.run_coroutine_threadsafe(executor.follow(), loop)
+            try:
+                yield executor
+            finally:
+                following.cancel()
         finally:
             if not executor.lost:
                 with suppress(Exception):  # gone meanwhile, and everything is done
@@ -212,7 +232,7 @@ def _wait_for_a_worker(client: Client, address: str) -> None:
 
 def same_program(client: Client) -> None:
     """Refuse machines that have another program, before anything of ours is unpickled there."""
-    ours = {name: versions()[name] for name in ("Python", *DASK)}
+    ours = {"Python": _minor(versions()["Python"]), **{name: versions()[name] for name in DASK}}
     found = cast("Any", client.get_versions(packages=["grader"]))
     machines = {"The Dask scheduler": found["scheduler"]}
     machines |= {f"The worker {each}": of for each, of in sorted(found["workers"].items())}
@@ -220,29 +240,57 @@ def same_program(client: Client) -> None:
         packages: dict[str, Any] = dict(of["packages"])
         if packages.get("grader") is None:
             raise UsageError(f"{machine} has no grader: install the same everywhere.")
-        packages["Python"] = ".".join(str(packages["python"]).split(".")[:2])
+        packages["Python"] = _minor(str(packages["python"]))
         if differs := difference(ours, packages):
             raise UsageError(f"{machine} {differs}: install the same everywhere.")
 
 
-def _slots(client: Client) -> int:
-    """Return how many to have under way: what the workers do at once, and one more for each."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return sum(worker["nthreads"] + 1 for worker in workers)
+def _minor(python: str) -> str:
+    """Return the part of a version within which Python reads what another one pickled."""
+    return ".".join(python.split(".")[:2])
 
 
-def _settle(client: Client, station: Station, name: str) -> None:
+async def _threads(client: Client) -> Mapping[str, int]:
+    """Return how many threads each worker has, by address; called in the client's event loop."""
+    found: Mapping[str, int] = await cast("Any", client).nthreads()
+    return found
+
+
+def _slots(threads: Mapping[str, int]) -> int:
+    """Return how many to have under way: what the workers do at once, and one more for each.
+
+    So no worker waits for its next notebook.
+    """
+    return sum(count + 1 for count in threads.values())
+
+
+def settle(client: Client, station: Station, name: str) -> None:
+    """Open kernels in every worker. If one ends meanwhile, try again once that is known."""
+    for left in reversed(range(SETTLE_TRIES)):
+        try:
+            client.register_plugin(station, name=name)
+        except OSError as error:
+            if not left:
+                raise UsageError(ENDED) from error
+            time.sleep(LOOK_SECONDS)
+        except Exception as error:  # another program may fail in any way on what this one sends
+            raise UsageError(
+                f"A worker of the cluster could not be prepared ({type(error).__name__}: {error}): "
+                "install the same grader everywhere."
+            ) from error
+        else:
+            return
+
+
+def all_ready(client: Client, executor: ClusterExecutor, warn: Callable[[str], None]) -> None:
+    """Ask every worker whether it is as asked; leave out those that have ended meanwhile."""
     try:
-        client.register_plugin(station, name=name)
-    except Exception as error:  # another program may fail in any way on what this one sends
-        raise UsageError(
-            f"A worker of the cluster could not be prepared ({type(error).__name__}: {error}): "
-            "install the same grader everywhere."
-        ) from error
-
-
-def _all_ready(client: Client, station: str, warn: Callable[[str], None]) -> None:
-    said: dict[str, Readiness] = client.run(readiness, station)
+        found = client.run(readiness, executor.station, on_error="return")
+    except OSError as error:
+        raise ClusterError(GONE.format(executor.address)) from error
+    said = {address: each for address, each in found.items() if isinstance(each, Readiness)}
+    if not said:
+        raise UsageError(ENDED)
     for ready in said.values():
         if ready.refusal:
             raise UsageError(ready.refusal)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from grader.facts import Fact
+from grader.grading.asked import name_to_text
 from grader.grading.batch import Exam
 from grader.grading.changes import Change, Comparison, person_key, record_of
 from grader.grading.course import Course
@@ -22,14 +23,16 @@ from grader.grading.order import Order
 from grader.grading.reporting import Night, looked_over, pack_feedback, report
 from grader.intake import Problem
 from grader.reports.results import place, write_published
-from grader.store import Happened, ResultRow, Store
+from grader.store import LEFT_OUT, Happened, ResultRow, Store
 from grader.text import plain
+
+COMMENT = "another comment"
 
 Marks: TypeAlias = Mapping[tuple[str, str], tuple[str, str]]  # (student, item) -> points, comment
 
 
 class Ready(Protocol):
-    """What a judgement goes by, and how many notebooks were run for it."""
+    """What a judgement goes by, and how many notebooks were run for it, or had been before."""
 
     @property
     def exam(self) -> Exam: ...
@@ -39,6 +42,8 @@ class Ready(Protocol):
     def store(self) -> Store: ...
     @property
     def executed(self) -> int: ...
+    @property
+    def reused(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ class Conclusion:
         known = Known.of(self.ready.store)
         made, facts = self._judged(seen, known, keep=write)
         rows = _rows(made)
-        compared = Comparison(self.order.pack.rubric, known.judged_by, self.ready.keys.facets)
+        compared = Comparison.of(known.judged_by, self.ready.keys.facets)
         changes = [
             change
             for key, row in rows.items()
@@ -97,6 +102,7 @@ class Conclusion:
             nothing_handed_in=missing,
             changes=tuple(changes),
             executed=self.ready.executed,
+            reused=self.ready.reused,
             first=not known.results,
         )
         if not write:
@@ -112,6 +118,7 @@ class Conclusion:
         outputs = {"zip": self._zip(pages, made, shown, known)}
         full = {key: replace(row, page=shown[key].page) for key, row in rows.items()}
         gone = _gone(pages, full, known)
+        _remove_renamed(pages, full, known)
         self._finish(full, gone, night, _marks(made), known=known, outputs=outputs)
         left = f"{len(gone)} who were graded here before are not in these SOURCEs: left out."
         return replace(night, canvas=canvas, notices=(*notices, *([left] if gone else [])))
@@ -180,7 +187,10 @@ class Conclusion:
         outputs: Any,
     ) -> None:
         """Write down what is known now, and what happened, in one transaction."""
-        left_out = [Happened(student=key, what="left-out") for key in gone]
+        left_out = [
+            Happened(student=key, what=LEFT_OUT, after=name_to_text(known.results[key].name))
+            for key in gone
+        ]
         self.ready.store.finish(
             [row for key, row in rows.items() if row != known.results.get(key)],
             gone,
@@ -213,8 +223,17 @@ def _gone(pages: Pages, rows: Mapping[str, ResultRow], known: Known) -> list[str
     return gone
 
 
+def _remove_renamed(pages: Pages, rows: Mapping[str, ResultRow], known: Known) -> None:
+    """Remove the pages of those who are called something else now, and have another one."""
+    names = {row.page["name"] for row in rows.values()}
+    for key in known.results.keys() & rows.keys():
+        before = known.results[key].page
+        if before is not None and before["name"] not in names:
+            _remove_page(pages, before)
+
+
 def _remove_page(pages: Pages, page: Mapping[str, Any] | None) -> None:
-    """Remove the page of somebody who is no longer graded, if it is the one that we wrote."""
+    """Remove a page that is nobody's any more, if it is the one that we wrote."""
     if page is None:
         return
     path = pages.folder / Path(page["name"]).name
@@ -260,15 +279,24 @@ def _marks(made: Mapping[str, Made]) -> Marks:
 
 
 def _marked(marks: Marks, known: Known) -> list[Happened]:
-    before = known.marks
     return [
-        Happened(
-            student=student,
-            what="mark",
-            item=item,
-            before=before.get((student, item), ("", ""))[0],
-            after=marks.get((student, item), ("", ""))[0],
-        )
-        for student, item in sorted(marks.keys() | before.keys())
-        if marks.get((student, item)) != before.get((student, item))
+        _mark(each, known.marks.get(each), marks.get(each))
+        for each in sorted(marks.keys() | known.marks.keys())
+        if marks.get(each) != known.marks.get(each)
     ]
+
+
+def _mark(
+    of: tuple[str, str], before: tuple[str, str] | None, after: tuple[str, str] | None
+) -> Happened:
+    """Tell of a mark (points, comment) that is new, another one or taken back."""
+    student, item = of
+    other = before is not None and after is not None and before[1] != after[1]
+    return Happened(
+        student=student,
+        what="mark",
+        item=item,
+        before=before[0] if before else "",
+        after=after[0] if after else "",
+        why=COMMENT if other else "",
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.canvas import keys_of
 from grader.canvas.roster import folded_name
 from grader.errors import UsageError
+from grader.grading.asked import student_of, students_of
+from grader.grading.changes import person_key
 from grader.model import Student
-from grader.store import LogRow, open_store
+from grader.store import LogRow, ResultRow, Store, open_store
 from grader.text import display_safe
 
 MOST_NAMED = 8
@@ -34,35 +36,55 @@ def story(out: Path, wanted: str, store: str = "") -> Story:
         raise UsageError(f"There is no store in {out}: run `grader grade … --out` first.")
     opened = open_store(out, store)
     try:
-        known = {
-            key: Student(name=row.name[0], canvas_id=row.name[1], login=row.name[2])
-            for key, row in opened.results().items()
-        }
-        key = _found(wanted, known)
+        graded = opened.results()
+        known = _everybody(opened, graded)
+        key = _found(wanted, known, graded)
         return Story(student=known[key], rows=tuple(opened.history(key)))
     finally:
         opened.close()
 
 
-def _found(wanted: str, known: dict[str, Student]) -> str:
-    """Return the key of the only student who can be meant: by a whole name, else by a part."""
-    folded = folded_name(wanted)
-    exact = [key for key, student in known.items() if folded in _names(student)]
-    words = set(folded.replace(",", " ").split())
-    loose = [key for key, student in known.items() if words and words <= _words(student)]
-    loose = loose or [
-        key for key, student in known.items() if folded and folded in folded_name(student.name)
-    ]
-    found = exact or loose
+def _everybody(store: Store, graded: Mapping[str, ResultRow]) -> dict[str, Student]:
+    """Return all of whom anything is known, by key: under the newest name that each had.
+
+    Who was left out has no result any more, and whose first night was stopped has none yet.
+    """
+    known = {key: who for key, text in store.left_out().items() if (who := student_of(text))}
+    for entry in store.submissions(earlier=True):
+        known |= {person_key(student): student for student in students_of(entry)}
+    for key, row in graded.items():
+        known[key] = Student(name=row.name[0], canvas_id=row.name[1], login=row.name[2])
+    return known
+
+
+def _found(wanted: str, known: Mapping[str, Student], graded: Collection[str]) -> str:
+    """Return the key of the only student who can be meant: whoever is graded now goes first.
+
+    The same person may have been known by less before, and so by another key.
+    """
+    now = {key: student for key, student in known.items() if key in graded}
+    found = _meant(wanted, now) or _meant(wanted, known)
     if len(found) == 1:
         return found[0]
     shown = display_safe(wanted)
     if not found:
-        raise UsageError(f"Nobody who was graded here is called “{shown}”: see grades.csv.")
+        raise UsageError(f"Nobody who handed in here is called “{shown}”: see grades.csv.")
     raise UsageError(
         f"“{shown}” means {len(found)} students: {_listed([known[k] for k in found])}. "
         "Give a Canvas ID or login."
     )
+
+
+def _meant(wanted: str, known: Mapping[str, Student]) -> list[str]:
+    """Return the keys of the students who may be meant: by a whole name, else by a part."""
+    folded = folded_name(wanted)
+    exact = [key for key, student in known.items() if folded in _names(student)]
+    words = set(folded.replace(",", " ").split())
+    loose = [key for key, student in known.items() if words and words <= _words(student)]
+    found = exact or loose
+    return found or [
+        key for key, student in known.items() if folded and folded in folded_name(student.name)
+    ]
 
 
 def _names(student: Student) -> set[str]:

@@ -28,7 +28,7 @@ from grader.packs import Pack
 from grader.rubric import CheckRule
 
 PACKAGES = ("ipykernel", "ipython", "matplotlib", "numpy", "pandas", "scipy")  # in every kernel
-LATE_POLICY = "late policy"
+LATE_POLICY, CHECKS_BY_ITEM = "late policy", "checks by item"  # no check is called so
 BUILT_IN = frozenset({AGREES.name, SAME.name})
 _HERE = Path(grader.__file__).parent
 
@@ -155,7 +155,7 @@ class Keys:
     mistaken: str  # of what the known mistakes answer
     facts: str
     pages: str
-    facets: Mapping[str, Any]  # what each check was judged by, piece by piece
+    facets: Mapping[str, Any]  # what each check was judged by, piece by piece; and of what item
 
     @classmethod
     def of(cls, pack: Pack, calls: Sequence[ProbeCall], expected: Mapping[ProbeKey, Reply]) -> Keys:
@@ -182,6 +182,7 @@ class Keys:
         sources = {(call.probe_id, str(call.seed)): digest(call.source) for call in calls}
         facets: dict[str, Any] = {r.id: judged.facets(r, sources) for r in rubric.checks}
         facets[LATE_POLICY] = digest(rubric.late.model_dump_json())
+        facets[CHECKS_BY_ITEM] = {item.id: [r.id for r in item.check] for item in rubric.item}
         known = mistaken(pack, calls)
         names = {
             item.id: digest([verdicts[r.id, p] for r in item.check for p in r.probes], known)[:20]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from grader.errors import UsageError
+from grader.errors import EvidenceError, UsageError
 from grader.files import sweep
 from grader.grading.asked import asked_for, entry_to_json
 from grader.grading.batch import Exam, Executor, Ran, run_all
@@ -26,7 +26,7 @@ from grader.grading.changes import person_key
 from grader.grading.concluding import Conclusion
 from grader.grading.course import Course
 from grader.grading.judgement import Seen
-from grader.grading.keys import Keys, environment, reference
+from grader.grading.keys import Keys, digest, environment, reference
 from grader.grading.known import KnownMistakes
 from grader.grading.order import Order
 from grader.grading.reporting import Night
@@ -121,7 +121,7 @@ def _entries(
         (
             tuple(person_key(student) for student in case.submission.students),
             entry.submission.sha256,
-            entry_to_json(entry),
+            entry_to_json(entry, case.submission.students[1:]),
         )
         for entry, case in zip(intake.entries, cases, strict=True)
     ]
@@ -130,11 +130,20 @@ def _entries(
 # ------------------------------------------------------------------------------- running
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A notebook that has to run: what is known of it already, and why it runs."""
+    """A notebook that has to run: who handed it in, what is known of it, and why it runs."""
 
-    case: Case
+    cases: Sequence[Case]  # several where several handed in the same
     kept: Kept | None
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """What is not known because nothing may be run: how many notebooks, and of which probes."""
+
+    never_run: int = 0
+    not_asked: int = 0  # everything, though they were run
+    probes: tuple[str, ...] = ()  # that these were not asked
 
 
 @dataclass(slots=True)
@@ -146,7 +155,8 @@ class Running:
     keys: Keys
     store: Store
     executed: int = 0
-    lacking: tuple[int, tuple[str, ...]] = (0, ())  # notebooks not asked, and the probes
+    reused: int = 0  # notebooks that were not run, because all that they show is kept
+    lacking: Lacking = Lacking()
     _unanswered: dict[int, tuple[Asked, list[ProbeCall]]] = field(default_factory=dict)
 
     def observe(
@@ -171,19 +181,21 @@ class Running:
             sha256 = case.submission.sha256
             found = there.get(sha256, ())
             kept[sha256] = self._best(found, place) if used is None else _used(found, used)
-        cases_to_run = {sha: case for case in cases if self._wanted(kept[sha := _sha256(case)])}
+        cases_to_run: dict[str, list[Case]] = {}
         watcher.began(len(cases))
         for case in cases:
-            if _sha256(case) not in cases_to_run:
+            if self._wanted(kept[_sha256(case)]):
+                cases_to_run.setdefault(_sha256(case), []).append(case)
+            else:
                 watcher.seen(False)
         tasks = {
-            sha: _Task(case, kept[sha], _why(there.get(sha), kept[sha], self.order))
-            for sha, case in cases_to_run.items()
+            sha: _Task(of, kept[sha], _why(there.get(sha), kept[sha], self.order))
+            for sha, of in cases_to_run.items()
         }
+        self.reused = len(kept) - len(tasks)
         faults: dict[str, str] = {}
         if not run:
-            probes = {call.probe_id for sha in tasks for call in self._wanted(kept[sha])}
-            self.lacking = (len(tasks), tuple(sorted(probes)))
+            self.lacking = self._lacks(tasks.values())
         elif tasks:
             with open_executor() as executor:
                 for sha256, ran in self._run(tasks, place, executor, watcher).items():
@@ -211,12 +223,13 @@ class Running:
             if ran.evidence is None:
                 came[sha256] = ran.fault
             else:
-                came[sha256] = self._keep(tasks[sha256], ran.evidence, place)
+                came[sha256] = self._kept(tasks[sha256], ran.evidence, place)
                 self.executed += 1
-            watcher.seen(ran.evidence is None)
+            for _ in tasks[sha256].cases:
+                watcher.seen(ran.evidence is None)
 
-        calls = [(task.case.submission, self._wanted(task.kept)) for task in tasks.values()]
-        asyncio.run(run_all(calls, executor, jobs=executor.slots or self.order.jobs, done=done))
+        calls = [(task.cases[0].submission, self._wanted(task.kept)) for task in tasks.values()]
+        asyncio.run(run_all(calls, executor, jobs=self.order.jobs, done=done))
         return came
 
     def _best(self, there: Sequence[Kept], place: str) -> Kept | None:
@@ -236,6 +249,15 @@ class Running:
             self._unanswered[of] = (known, lacking)
         return self._unanswered[of][1]
 
+    def _lacks(self, tasks: Collection[_Task]) -> Lacking:
+        before = [task.kept for task in tasks if task.kept is not None]
+        probes = {call.probe_id for kept in before for call in self._wanted(kept)}
+        return Lacking(
+            never_run=len(tasks) - len(before),
+            not_asked=len(before),
+            probes=tuple(sorted(probes)),
+        )
+
     def _lacking(self, case: Case, found: Kept | None) -> str:
         """Say what a notebook was not asked; empty: nothing that counts."""
         file = display_safe(case.submission.file)
@@ -249,19 +271,33 @@ class Running:
         asks = ", ".join(missing)
         return f"{file} was not asked {asks} as it is now: `grader rejudge --run` does that."
 
+    def _kept(self, task: _Task, evidence: Evidence, place: str) -> Kept | str:
+        """Keep what a run showed; where that has no room, say so: the others go on."""
+        try:
+            return self._keep(task, evidence, place)
+        except (EvidenceError, MemoryError) as error:
+            why = str(error) or "There is not enough memory."
+            return f"What the notebook showed could not be kept. {why}"
+
     def _keep(self, task: _Task, evidence: Evidence, place: str) -> Kept:
         """Keep what a run showed, together with what is known already and was not asked again."""
         before = task.kept
         if before is not None:
             evidence = self._together(before, evidence)
-        submission = task.case.submission
+            if not before.serves(place, self.order.limits):
+                place = digest(before.environment, place)  # of both together: it serves neither
+        submissions = [case.submission for case in task.cases]
         return self.store.keep_evidence(
             evidence,
             [Question(call.key, self.keys.questions[call.key]) for call in self.exam.calls],
-            sha256=submission.sha256,
-            environment=before.environment if before else place,
-            limits=before.limits if before else self.order.limits,
-            events=[_ran(person_key(who), evidence, task.why) for who in submission.students],
+            sha256=submissions[0].sha256,
+            environment=place,
+            limits=self.order.limits,
+            events=[
+                _ran(person_key(who), evidence, task.why)
+                for submission in submissions
+                for who in submission.students
+            ],
         )
 
     def _together(self, before: Kept, evidence: Evidence) -> Evidence:

@@ -17,10 +17,10 @@ from typing import Any
 
 from grader.diagnosis import alike
 from grader.errors import PackError
-from grader.execution.definitions import definitions
 from grader.facts import read_cells
 from grader.grading.batch import Exam
 from grader.inside import harness
+from grader.inside.definitions import definitions
 from grader.mistakes import Change
 from grader.model import CheckResult, Outcome, ProbeCall, ProbeKey, Reply, Visibility
 from grader.packs import Pack, ask, load_pack

@@ -116,13 +116,22 @@ class _Judgement:
 
 def _must_run(running: Running) -> tuple[str, ...]:
     """Say how many notebooks must run again, and for what."""
-    count, probes = running.lacking
-    if not count:
-        return ()
-    named = ", ".join(probes[:MOST_NAMED])
-    more = f" and {len(probes) - MOST_NAMED} more" if len(probes) > MOST_NAMED else ""
-    said = f"{count} notebooks must run again to be asked {named}{more}, which are new or changed"
-    return (f"{said}: `grader rejudge --run` asks only that. Until then, those checks are open.",)
+    lacking, said = running.lacking, []
+    if lacking.never_run:
+        said.append(
+            f"{lacking.never_run} notebooks were not run yet: the command of `grader grade`, given "
+            "again, goes on with them."
+        )
+    if lacking.not_asked:
+        probes = lacking.probes
+        named = ", ".join(probes[:MOST_NAMED])
+        more = f" and {len(probes) - MOST_NAMED} more" if len(probes) > MOST_NAMED else ""
+        said.append(
+            f"{lacking.not_asked} notebooks must run again to be asked {named}{more}, which are "
+            "new or changed: `grader rejudge --run` asks only that. Until then, those checks are "
+            "open."
+        )
+    return tuple(said)
 
 
 # ------------------------------------------------------------------------------- as it was

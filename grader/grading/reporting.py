@@ -40,6 +40,7 @@ class Night:
     notices: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     executed: int = 0  # notebooks that were run
+    reused: int = 0  # notebooks that were not, because what they show was kept before
     first: bool = True  # nothing was known of anybody here before
 
 

@@ -29,6 +29,7 @@ from grader.errors import GraderError, KernelError
 from grader.evidence import encode
 from grader.execution.executor import NotebookExecutor
 from grader.grading.doctor import PACKAGES
+from grader.grading.keys import PACKAGES as IN_KERNELS
 from grader.grading.setting import Setting
 from grader.model import Evidence, ProbeCall, Submission
 
@@ -39,9 +40,13 @@ Versions = Mapping[str, str]
 # ------------------------------------------------------------------------------- the same program
 @cache
 def versions() -> Versions:
-    """Return what has to be the same on all machines, so that they give the same evidence."""
-    found = {"Python": ".".join(platform.python_version_tuple()[:2]), "grader": _own_version()}
-    return {**found, **{name: _version(name) for name in (*PACKAGES, *DASK)}}
+    """Return what has to be the same on all machines, so that they give the same evidence.
+
+    What evidence is known again by (`keys.environment`) is all there: it is worked out here only.
+    """
+    here = {"processor": platform.machine(), "Python": platform.python_version()}
+    names = dict.fromkeys((*PACKAGES, *IN_KERNELS, *DASK))
+    return {**here, "grader": _own_version(), **{name: _version(name) for name in names}}
 
 
 def _own_version() -> str:

@@ -1,8 +1,9 @@
 """Code whose text runs in the student's process. Nothing here may import from grader.
 
 `harness` asks probes and writes answers down; `prelude` makes the kernel fit for grading (no
-network, no installs). Both hold no expected value, no reference and no secret: a student may
-read every line of them and be no better off.
+network, no installs); `definitions` finds what is left of a notebook that cannot be run. They hold
+no expected value, no reference and no secret: a student may read every line of them and be no
+better off.
 """
 
 from importlib.resources import files

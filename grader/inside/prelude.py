@@ -293,16 +293,26 @@ def _wait_until_sent(kernel: Any) -> None:
 
 
 def defining(shell: Any) -> Callable[[str, str], None]:
-    """Return the cell magic that runs statements, each on its own, whatever becomes of the last."""
+    """Return the cell magic that runs the definitions in cells, each on its own.
+
+    Its text is a JSON object: `cells`; `finder`, the text of grader.inside.definitions;
+    `seconds` for each cell to be read, and for each definition to be run.
+    """
 
     def grader_define(_line: str, cell: str) -> None:
         queue_more(shell.kernel)  # the cell before may have broken the connection with a flood
         request = json.loads(cell)
-        for source in request["sources"]:
+        finder: dict[str, Any] = {"__name__": "grader_definitions"}
+        exec(compile(request["finder"], "<grader definitions>", "exec"), finder)  # noqa: S102  the grader's own text
+        for text in request["cells"]:
+            sources: tuple[str, ...] = ()
             # Anything may be raised, SystemExit and an interrupt too; the next one still counts.
             with contextlib.suppress(BaseException), _time_limit(request["seconds"]):
-                name = shell.compile.cache(source)  # so that feedback can quote the line
-                exec(compile(source, name, "exec"), shell.user_ns)  # noqa: S102  the student's text
+                sources = finder["definitions"]([text])
+            for source in sources:
+                with contextlib.suppress(BaseException), _time_limit(request["seconds"]):
+                    name = shell.compile.cache(source)  # so that feedback can quote the line
+                    exec(compile(source, name, "exec"), shell.user_ns)  # noqa: S102  the student's text
 
     return grader_define
 

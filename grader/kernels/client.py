@@ -1,13 +1,16 @@
 """The grader's end of a kernel's sockets, made for kernels that may not mean well.
 
-Messages are bounded before they are read, what is not a message is dropped, and a connection
-that breaks is noticed. It knows Jupyter's message format and nothing of notebooks.
+Messages are bounded before they are read, what is not a message or nobody asked for is dropped
+unread, all is counted, and a connection that breaks is noticed. It knows Jupyter's message format
+and nothing of notebooks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from hmac import compare_digest
 from queue import Empty
 from typing import Any, TypeAlias
@@ -23,9 +26,35 @@ from grader.model import Limits
 Message: TypeAlias = dict[str, Any]
 
 MAX_PARTS = 2_000_000  # brackets and commas in one message: each may become an object of 60 bytes
-MESSAGES_AT_ONCE = 8  # that are read in a row before other tasks of the event loop have a turn
+MAX_HEADER = 64 << 10  # bytes of a header, or of the request's that a message names
+AT_ONCE = 1 << 20  # bytes that are read in a row before other tasks of the event loop have a turn
 WELCOME_SECONDS = 0.5
 LARGER_THAN_AN_ANSWER = 1 << 20
+MOST_TRAFFIC = 1 << 30  # bytes that one kernel may send: a plot drawn anew for 10,000 epochs
+COST_OF_A_MESSAGE = 4 << 10  # bytes that take as long to read as the smallest message
+COST_OF_A_PART = 32  # bytes that take as long to read as what a bracket or a comma stands for
+COST_OF_NOISE = 4  # times as much for a message that belongs to nothing that was asked
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts what a kernel sends, on all its channels; `spent` is set once it was too much.
+
+    What is shown may be replaced any number of times, so nothing else bounds all of it together.
+    """
+
+    left: int = MOST_TRAFFIC
+    spent: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def count(self, size: int, *, noise: bool = False) -> None:
+        """Take in a message of `size` bytes."""
+        self.take((size + COST_OF_A_MESSAGE) * (COST_OF_NOISE if noise else 1))
+
+    def take(self, cost: int) -> None:
+        """Take in what is as much work as `cost` bytes."""
+        self.left -= cost
+        if self.left < 0:
+            self.spent.set()
 
 
 class BoundedChannel:
@@ -33,6 +62,7 @@ class BoundedChannel:
 
     def __init__(self, wire: Wire, session: Session, loop: object = None) -> None:
         self.wire, self.session = wire, session
+        self.meter = Meter()
         self._at_once = 0
 
     # --------------------------------------------------------------- what jupyter_client calls
@@ -58,59 +88,83 @@ class BoundedChannel:
         """Return the next message; raise queue.Empty after `timeout` seconds without one."""
         try:
             async with asyncio.timeout(timeout):
-                while True:
-                    message = self._read(await self._frames())
-                    if message is not None:
-                        return message
+                return await self._next("", ())
         except TimeoutError:
             raise Empty from None
 
+    # --------------------------------------------------------------- what the grader calls
+    async def answer(self, request: str, kinds: Collection[str] = ()) -> Message:
+        """Return the next message that the request of this id caused. It may wait for ever.
+
+        Args:
+            kinds: of messages that are of interest; empty: all.
+        """
+        return await self._next(request, kinds)
+
+    # --------------------------------------------------------------- reading
+    async def _next(self, request: str, kinds: Collection[str]) -> Message:
+        """Return the next message that is wanted: by any request where `request` is empty."""
+        while True:
+            frames = await self._frames()
+            size = sum(map(len, frames))
+            try:
+                message = self._opened(frames, size)
+                noise = bool(request) and message["parent_header"].get("msg_id") != request
+                self.meter.count(size, noise=noise)
+                if not noise and (not kinds or message["msg_type"] in kinds):
+                    return self._read(message, frames)
+            except Exception:  # noqa: BLE001  hostile bytes may upset a parser in any way
+                self.meter.count(size, noise=True)
+
     async def _frames(self) -> list[bytes]:
         """Return the parts of the next message. In a flood, others get their turn all the same."""
-        self._at_once += 1
-        if self._at_once > MESSAGES_AT_ONCE:
+        if self.meter.spent.is_set():
+            self.stop()
+            await asyncio.Future()
+        if self._at_once > AT_ONCE:
             self._at_once = 0
             await asyncio.sleep(0)
-        return await self.wire.receive()
+        frames = await self.wire.receive()
+        self._at_once += sum(map(len, frames)) + AT_ONCE // 8
+        return frames
 
-    def _read(self, frames: list[bytes]) -> Message | None:
-        """Return the message in `frames`, or None where they are not a message."""
-        if (
-            sum(frame.count(mark) for frame in frames[:6] for mark in (b"[", b"{", b","))
-            > MAX_PARTS
-        ):
-            return None
-        try:
-            message = self._unpacked(frames)
-        except Exception:  # noqa: BLE001  hostile bytes may upset the parser in any way
-            return None
-        dicts = (message["header"], message["parent_header"], message["content"])
-        if not all(isinstance(part, dict) for part in dicts):
-            return None
-        if not isinstance(message["msg_type"], str):
-            return None
-        message["size"] = sum(len(frame) for frame in frames)
-        return message
-
-    def _unpacked(self, frames: list[bytes]) -> Message:
-        """Do as Session.deserialize, but leave dates as text: to read them takes longest of all.
-
-        Raises anything where the bytes are not a message.
-        """
-        parts = frames[frames.index(DELIM) + 1 :]  # before it come topics and addresses
-        signed = parts[1:5]
-        if not compare_digest(parts[0], self.session.sign(signed)):
-            raise ValueError("It is signed by nobody that we know.")
-        header, parent, metadata, content = map(self.session.unpack, signed)
+    def _opened(self, frames: list[bytes], size: int) -> Message:
+        """Return a message without what is in it. Raises anything where the bytes are none."""
+        begin = frames.index(DELIM) + 2  # before it come topics and addresses, behind a signature
+        header, parent = (self._unpacked(part) for part in frames[begin : begin + 2])
+        if not isinstance(header["msg_type"], str):
+            raise TypeError("It is of no kind.")
         return {
             "header": header,
             "msg_id": header["msg_id"],
             "msg_type": header["msg_type"],
             "parent_header": parent,
-            "metadata": metadata,
-            "content": content,
-            "buffers": [memoryview(part) for part in parts[5:]],
+            "metadata": {},  # nobody here asks for it
+            "size": size,
         }
+
+    def _unpacked(self, part: bytes) -> dict[str, Any]:
+        """Return one of a message's headers. Dates stay text: reading them takes longest of all."""
+        if len(part) > MAX_HEADER:
+            raise ValueError("Nobody has such a header.")
+        header = self.session.unpack(part)
+        if not isinstance(header, dict):
+            raise TypeError("It is not a header.")
+        return header
+
+    def _read(self, message: Message, frames: list[bytes]) -> Message:
+        """Return the message with what is in it. Raises anything where the bytes are none."""
+        parts = frames[frames.index(DELIM) + 1 :]
+        if not compare_digest(parts[0], self.session.sign(parts[1:5])):
+            raise ValueError("It is signed by nobody that we know.")
+        count = sum(map(parts[4].count, (b"[", b"{", b",")))
+        self.meter.take(COST_OF_A_PART * count)
+        if count > MAX_PARTS:
+            raise ValueError("It is of more parts than there is memory for.")
+        content = self.session.unpack(parts[4])
+        if not isinstance(content, dict):
+            raise TypeError("There is nothing in it that has a name.")
+        return {**message, "content": content, "buffers": [memoryview(p) for p in parts[5:]]}
 
 
 class BoundedClient(AsyncKernelClient):
@@ -130,8 +184,17 @@ class BoundedClient(AsyncKernelClient):
         event: asyncio.Event = self.iopub_channel.wire.broken
         return event
 
+    @property
+    def spent(self) -> asyncio.Event:
+        """Set once the kernel has sent so much that nobody listens any more."""
+        event: asyncio.Event = self.iopub_channel.meter.spent
+        return event
+
     def open(self) -> None:
         """Connect. The kernel need not be there yet."""
+        meter = Meter()
+        for channel in (self.shell_channel, self.iopub_channel):
+            channel.meter = meter
         self.start_channels(stdin=False, hb=False, control=False)
 
     def close(self) -> None:
@@ -162,14 +225,16 @@ class BoundedClient(AsyncKernelClient):
             self.kernel_info()
 
     async def drain(self, listening: asyncio.Future[None], seconds: float) -> None:
-        """Wait for `listening` to be done, but no longer than messages come on iopub.
+        """Wait for `listening` to be done, but no longer than something comes on iopub.
 
         Args:
-            seconds: without a message, after which what has not come is not to come.
+            seconds: without anything, after which what has not come is not to come.
         """
-        wire, seen = self.iopub_channel.wire, -1
-        while not listening.done() and seen != wire.received:
-            seen = wire.received
+        wire, heard = self.iopub_channel.wire, -1
+        while not (listening.done() or self.spent.is_set()):
+            if heard == wire.heard and not wire.waiting:
+                return
+            heard = wire.heard
             await asyncio.wait({listening}, timeout=seconds)
 
     async def reconnect(self) -> None:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 MOST_PARTS = 1000  # of one message; Jupyter's have seven, and one for each buffer
+MOST_COMMANDS = 64  # of one connection; there is one, and a few more where sockets ask for life
 MOST_WAITING = 16  # messages; the rest waits in the kernel
 MOST_UNSENT = 64 << 20  # bytes to a kernel that takes none
 RETRY_SECONDS = 0.01
@@ -44,6 +45,7 @@ class Frames:
         self._held = bytearray()
         self._parts: list[bytes] = []
         self._size = 0  # of the parts
+        self._commands = 0
 
     def feed(self, chunk: bytes) -> Iterator[list[bytes]]:
         """Yield the messages that are complete. Raises WireError where the bytes are none."""
@@ -94,6 +96,9 @@ class Frames:
 
     def _obey(self, command: bytes) -> None:
         """Take a command. READY ends the handshake; others are of no interest here."""
+        self._commands += 1
+        if self._commands > MOST_COMMANDS:
+            raise WireError(f"there are more than {MOST_COMMANDS} commands")
         name = command[1 : 1 + command[0]] if command else b""
         if name == b"READY":
             self.ready = True
@@ -113,8 +118,9 @@ class Wire:
 
     def __init__(self, path: str, kind: str, *, identity: bytes = b"", largest: int) -> None:
         self.path, self.kind, self.identity, self.largest = path, kind, identity, largest
-        self.received = 0  # messages, of this connection and earlier ones
+        self.heard = 0  # times that something came, of this connection and earlier ones
         self.broken = asyncio.Event()  # set when this connection has been cut, by either side
+        self.refused = False  # whether it was by this side
         self.joined = asyncio.Event()  # set when the handshake is done
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
@@ -131,6 +137,7 @@ class Wire:
         """Connect, again if this was connected before; what was not read of that is forgotten."""
         self.close()
         self.broken.clear()
+        self.refused = False
         self.joined.clear()
         self._messages.clear()
         self._frames = Frames(self.largest)
@@ -160,13 +167,17 @@ class Wire:
         if self.joined.is_set() and self._socket is not None:
             self._write()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a message that nobody has taken yet."""
+        return bool(self._messages)
+
     async def receive(self) -> list[bytes]:
         """Return the frames of the next message. It may wait for ever."""
         while not self._messages:
             self._arrived.clear()
             self._listen()
             await self._arrived.wait()
-        self.received += 1
         return self._messages.popleft()
 
     # --------------------------------------------------------------- the connection
@@ -203,10 +214,11 @@ class Wire:
             return
         except OSError:
             chunk = b""
+        self.heard += 1
         try:
             self._messages.extend(self._frames.feed(chunk))
         except WireError:
-            chunk = b""
+            chunk, self.refused = b"", True
         if self._messages:
             self._arrived.set()
         if self._frames.ready and not self.joined.is_set():

@@ -142,8 +142,10 @@ def _told(row: HistoryRow) -> str:  # noqa: PLR0911  one line a kind
             return f"first graded here: {row.after}"
         case "mark" if not row.before:
             return f"mark for {row.item}: {row.after}"
+        case "mark" if row.before == row.after:
+            return f"mark for {row.item}: {row.after} as before, with another comment"
         case "mark":
-            return f"mark for {row.item}: {row.before} → {row.after or 'taken back'}"
+            return f"mark for {row.item}: {row.before} → {row.after or 'taken back'}{because}"
         case "left-out":
             return "not in the submissions any more, and left out of the results"
         case "words":

@@ -9,6 +9,7 @@ evidence and tells what is known. Nothing here runs, judges or scores anything.
 from grader.store.lock import locked
 from grader.store.parts import Parts
 from grader.store.records import (
+    LEFT_OUT,
     Before,
     Command,
     Happened,
@@ -23,6 +24,7 @@ from grader.store.records import (
 )
 
 __all__ = [
+    "LEFT_OUT",
     "Before",
     "Command",
     "Happened",

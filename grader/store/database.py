@@ -21,9 +21,10 @@ from sqlalchemy.exc import NoSuchModuleError as NoSuchDialectError
 from sqlalchemy.pool import NullPool
 
 from grader.errors import StoreError
-from grader.store.schema import MIGRATIONS, VERSION, append_only, metadata, version
+from grader.store.schema import GUARDS, MIGRATIONS, VERSION, metadata, version
 
 FILE = "grader.sqlite"
+ALONE = 0x67726164  # held by whoever makes tables, or brings them up to date; any number would do
 _EXTRA = "pip install 'grader[postgres]'"
 
 
@@ -39,7 +40,7 @@ def open_database(folder: Path, url: str = "") -> Engine:
     """
     engine = _postgres(_address(url)) if url else _sqlite(folder / FILE)
     with translated(), engine.begin() as connection:
-        _bring_up_to_date(connection)
+        bring_up_to_date(connection)
     return engine
 
 
@@ -56,10 +57,15 @@ def translated() -> Iterator[None]:
 
 def _sentence(said: str) -> str:
     said = " ".join(said.split()).rstrip(".")
-    if "disk is full" in said or "No space left" in said or "disk I/O error" in said:
+    if "disk is full" in said or "No space left" in said:
         return (
             f"The store could not be written ({said}): make room on its disk; the same command "
             "then goes on where it was."
+        )
+    if "disk I/O error" in said:
+        return (
+            f"The store could not be read or written ({said}): see that its disk is there, has "
+            "room and is sound; the same command then goes on where it was."
         )
     if "not a database" in said or "malformed" in said:
         return f"The store is damaged ({said}): put its folder back from a backup."
@@ -116,10 +122,14 @@ def _postgres(address: URL) -> Engine:
 
 
 # ------------------------------------------------------------------------------- its version
-def _bring_up_to_date(connection: Connection) -> None:
+def bring_up_to_date(connection: Connection) -> None:
+    """Make the tables where there are none, else migrate them; the second of two waits here."""
+    if connection.dialect.name == "postgresql":  # SQLite's transactions are alone anyway
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
     if not inspect(connection).has_table(version.name):
         metadata.create_all(connection)
-        append_only(connection)
+        for guard in GUARDS:
+            guard(connection)
         connection.execute(version.insert().values(version=VERSION))
         return
     found = connection.execute(select(version.c.version)).scalar()

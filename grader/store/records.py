@@ -46,6 +46,8 @@ REPLIES, EXECUTED, QUESTIONS, TABLE = "replies", "executed", "questions", "table
 STOPPED_CELLS = frozenset({CellOutcome.TIMEOUT, CellOutcome.NOT_RUN, CellOutcome.DIED})
 STOPPED_REPLIES = frozenset({ReplyKind.TIMEOUT, ReplyKind.DIED})
 
+LEFT_OUT = "left-out"  # what happened to somebody who is not in the submissions any more
+
 JsonValue: TypeAlias = Any  # what json reads
 
 
@@ -286,12 +288,12 @@ class Store:
         return self.parts.read(kept.part, TABLE)
 
     # ---------------------------------------------------------------------------- submissions
-    def submissions(self) -> list[JsonValue]:
-        """Return what the intake found at the last grading."""
+    def submissions(self, *, earlier: bool = False) -> list[JsonValue]:
+        """Return what the intake found at the last grading; with `earlier`, at all of them."""
         table = schema.submissions
-        query = select(table.c.entry).where(
-            table.c.grading == self._grading, table.c.current.is_(True)
-        )
+        query = select(table.c.entry).where(table.c.grading == self._grading)
+        if not earlier:
+            query = query.where(table.c.current.is_(True))
         with self._transaction() as connection:
             return list(connection.execute(query.order_by(table.c.id)).scalars())
 
@@ -582,6 +584,14 @@ class Store:
                 )
                 for row in connection.execute(query.order_by(table.c.id))
             ]
+
+    def left_out(self) -> dict[str, str]:
+        """Return what the log says of students who were left out, the newest of each."""
+        table = schema.log
+        mine = (table.c.grading == self._grading) & (table.c.what == LEFT_OUT)
+        query = select(table.c.student, table.c.after).where(mine).order_by(table.c.id)
+        with self._transaction() as connection:
+            return {row.student: row.after for row in connection.execute(query)}
 
     def commands(self) -> list[Command]:
         """Return who ran what in this folder, the oldest first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     Boolean,
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-VERSION = 2
+VERSION = 3
 
 
 class Json(TypeDecorator[Any]):
@@ -158,6 +158,14 @@ def append_only(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def never_replaced(connection: Connection) -> None:
+    """From version 2 to 3: also where rows go without being deleted, which no trigger on that sees.
+
+    SQLite: `INSERT OR REPLACE` with the number of a row. PostgreSQL: `TRUNCATE`.
+    """
+    connection.execute(text(_NEVER_REPLACED[connection.dialect.name]))
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER log_no_{verb.lower()} BEFORE {verb} ON log "
@@ -176,5 +184,20 @@ _APPEND_ONLY = {
     ],
 }
 
-# The n-th takes a store from version n to n + 1. A new store is made by `metadata` and the last.
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (append_only,)
+_NEVER_REPLACED = {
+    "sqlite": (
+        "CREATE TRIGGER log_no_replace BEFORE INSERT ON log "
+        "WHEN EXISTS (SELECT 1 FROM log WHERE id = NEW.id) "
+        "BEGIN SELECT RAISE(ABORT, 'the log is only ever added to'); END"
+    ),
+    "postgresql": (
+        "CREATE TRIGGER log_no_truncate BEFORE TRUNCATE ON log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION log_is_append_only()"
+    ),
+}
+
+Step: TypeAlias = Callable[[Connection], None]
+# What tables do not say: a new store is made by `metadata` and these.
+GUARDS: tuple[Step, ...] = (append_only, never_replaced)
+# The n-th takes a store from version n to n + 1.
+MIGRATIONS: tuple[Step, ...] = (append_only, never_replaced)

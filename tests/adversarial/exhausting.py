@@ -274,7 +274,9 @@ OUTPUT = {
         sign="wrote more than",
     ),
     "a million display messages": attack(
-        "for number in range(10**6): display(number)\nprint('GOT through')", sign="wrote more than"
+        "for number in range(10**6): display(number)\nprint('GOT through')",
+        seconds=120.0,
+        sign="wrote more than",
     ),
     "a message nested deeply": attack(
         SEND
@@ -300,6 +302,52 @@ for depth in (300, 450, 480, 490, 600, 900, 990, 100_000):
     thread.schedule(lambda frames=frames: thread.socket.send_multipart(frames))
 print("TRIED")
 """
+    ),
+    "an update of a thousand outputs in many cells": attack(
+        "from IPython.display import HTML, display, update_display\nprint('TRIED')",
+        *["for _ in range(200): display(0, display_id='x')"] * 5,
+        "update_display(HTML('x' * 500_000), display_id='x')",
+        sign="wrote more than",
+    ),
+    "a count of executions of a megabyte": attack(
+        SEND
+        + """
+count = [0] * 300_000
+for _ in range(40):
+    count = [count]
+for kind in ("status", "execute_input", "execute_result"):
+    publish(kind, {"execution_state": "busy", "execution_count": count, "data": {}, "metadata": {}})
+print("TRIED")
+"""
+    ),
+    "values that are written as indents": attack(
+        SEND
+        + """
+value = [1] * 300_000
+for _ in range(200):
+    value = [value]
+for data in ({"application/json": value}, {"text/plain": value}, {"x+json": value, "text/html": ""}):
+    publish("display_data", {"data": data, "metadata": data})
+publish("error", {"ename": "E", "evalue": "", "traceback": [""] * 300_000})
+publish("display_data", {"data": {f"{i}/x": "" for i in range(90_000)}, "metadata": {}})
+print("TRIED")
+"""
+    ),
+    "messages that answer nothing": attack(
+        SEND
+        + """
+import threading
+nobody = {"header": {"msg_id": "nobody"}}
+print("TRIED", flush=True)
+while True:
+    for number in range(100):
+        publish("stream", {"name": "stdout", "text": "x" * 10_000}, parent=nobody)
+    sent = threading.Event()  # or they fill the memory of this kernel
+    get_ipython().kernel.iopub_thread.schedule(sent.set)
+    sent.wait()
+""",
+        seconds=300.0,
+        sign="sent more than the grader can take in",
     ),
     "an error of a megabyte": attack("raise ValueError('x' * 10**6)", sign="ValueError"),
     "a thread that never stops printing": attack(
@@ -341,6 +389,7 @@ ENDLESS = {
     "a regular expression": attack(
         "import re\nre.match('(a+)+$', 'a' * 60 + 'b')", seconds=SHORT, sign="stopped"
     ),
+    "a text that takes minutes to read": attack("\\'" * 20_000, seconds=SHORT, sign="stopped"),
     "an ignored interrupt": attack(
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    try: time.sleep(600)\n"
         "    except BaseException: pass",
@@ -401,6 +450,28 @@ def double(x):
 print('TRIED')
 """,
         probe_seconds=SHORT,
+    ),
+    "of one array, 25,000 times": attack(
+        """
+def double(x):
+    import io, json, stat, struct
+    import numpy as np
+    out = io.BytesIO()
+    np.save(out, np.zeros(60_000))
+    header = {"kind": "value", "value": {"list": [{"array": 0}] * 25_000}, "error_type": "",
+              "detail": "", "blobs": [len(out.getvalue())]}
+    head = json.dumps(header).encode()
+    reply = struct.pack(">I", len(head)) + head + out.getvalue()
+    for number in range(3, 500):
+        try:
+            if stat.S_ISFIFO(os.fstat(number).st_mode):
+                os.write(number, struct.pack(">Q", len(reply)) + reply)
+        except OSError:
+            pass
+    os._exit(0)
+print('TRIED')
+""",
+        sign="names an array twice",
     ),
     "nested 100,000 deep": attack(
         "def double(x):\n    value = []\n    for _ in range(100_000): value = [value]\n    return value\n"

@@ -310,6 +310,7 @@ class Grading:
             "outputs": outputs[:LONGEST],
             "got": _got(outputs + " ".join(said)),
             "said": said,
+            "written": len(executed.encode()),
             "points": str(grade.score.final),
             "fault": judged.fault,
             "staff": [r.staff_note for r in judged.results],

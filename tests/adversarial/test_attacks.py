@@ -68,6 +68,7 @@ def test_it_is_denied(mode: Mode, name: str, graded: Graded) -> None:
     assert not seen["fault"], "The grader did not stumble over it."
     assert not seen["crash"], "Every report can be made of it."
     assert not seen["leaked"], "No secret is in what it showed, nor in a report."
+    assert seen["written"] < 2 * runner.LIMITS.output_bytes, "No more is kept than is allowed."
     assert seen["peak_mb"] < MOST_MEMORY_MB, "The grader's own memory stays small."
     if mode in attack.open_in:
         assert seen["got"], f"This is denied after all: {attack.open_in[mode]}"

@@ -241,14 +241,16 @@ def test_the_executed_notebook_is_one(honest: Evidence) -> None:
 
 # ------------------------------------------------------------------------------- a quick look
 def test_a_quick_look_asks_what_is_defined_and_runs_no_cell(
-    kernels: Kernels, tmp_path: Path
+    kernels: Kernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = Scenario(
         cells=["def relu(s): return max(s, 0)\nwhile True: pass", "seen = relu(1)"],
         probes={"relu": "return names.relu(-1)", "seen": "return names.seen"},
     )
     executor = NotebookExecutor(kernels, Limits(), WORKPLACE, definitions_only=True)
-    evidence = asyncio.run(executor.run(scenario.submission(tmp_path), scenario.calls()))
+    with monkeypatch.context() as here:
+        here.setattr("ast.parse", None)  # it is the kernel that reads a student's text
+        evidence = asyncio.run(executor.run(scenario.submission(tmp_path), scenario.calls()))
     assert (RunOutcome.COMPLETE, ()) == (evidence.run.outcome, evidence.run.cells)
     assert ProbedIn.DEFINITIONS is evidence.run.probed_in
     assert 0 == reply(evidence, "relu").value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from click.testing import CliRunner
 
+from grader.cli import main
 from grader.grading.batch import Exam
 from grader.grading.course import Tables
 from grader.grading.history import Story, story
 from grader.grading.night import Order, grade_night
 from grader.grading.rejudging import Again, rejudge
 from grader.grading.reporting import CanvasExport, Night
+from grader.grading.setting import Setting
 from grader.grading.watcher import Watcher
 from grader.model import Evidence, ProbeCall, Reply, ReplyKind, RunOutcome, RunRecord, Submission
 from grader.packs import load_pack
@@ -129,6 +134,13 @@ class SmallClass:
         order = self.order(**options)
         return grade_night(order, lambda: self.executor(order), Watcher())
 
+    def type_grade(self, *words: object) -> tuple[int, str]:
+        """Give the command, see `typed_class`; return its status and what it said."""
+        order = self.order()
+        pack = ("--assignment", "line", "--pack-dir", self.folder / "packs")
+        roster = ("--roster", order.tables.roster, "--out", self.out)
+        return typed("grade", *order.sources, *pack, *roster, *words)
+
     def rejudge(self, **options: Any) -> Night:
         again = Again(
             out=self.out,
@@ -153,6 +165,32 @@ class SmallClass:
             for path in self.out.rglob("*")
             if path.is_file() and "store" not in path.relative_to(self.out).parts
         }
+
+
+def typed(*words: object) -> tuple[int, str]:
+    """Give a command; return its status and what it said, with single spaces."""
+    found = CliRunner().invoke(main, [str(word) for word in words])
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    return found.exit_code, " ".join(found.output.split())
+
+
+@contextmanager
+def typed_class(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[SmallClass]:
+    """A class that commands are given for, whose kernels say what the notebooks' texts say."""
+    small = class_in(folder)
+
+    @contextmanager
+    def executor(*_: object) -> Iterator[SayingExecutor]:
+        with small.executor(small.order()) as saying:
+            yield saying
+
+    patch.setattr(Setting, "executor", executor)
+    patch.setenv("GRADER_HIDDEN_SEED", CLASS_SECRET.decode())
+    try:
+        yield small
+    finally:
+        gc.unfreeze()  # a command leaves it so, for it is a process of its own
+        gc.enable()
 
 
 def changed(night: Night) -> list[tuple[str, str, str, str, str]]:

@@ -14,6 +14,7 @@ from grader.grading.batch import Exam, Judged, Ran, run_all
 from grader.model import Evidence, Outcome, ProbeCall, RunOutcome, RunRecord, Student, Submission
 from grader.packs import load_pack
 
+PATIENCE = 60.0  # seconds until it is clear that something will never be
 COMPLETE = RunRecord(outcome=RunOutcome.COMPLETE)
 
 
@@ -73,6 +74,34 @@ def test_every_submission_is_judged_once_and_as_many_at_a_time_as_asked(exam: Ex
     done, most = graded(exam, files, jobs=3)
     assert sorted(files) == sorted(done)
     assert 3 == most
+
+
+def test_where_slots_are_added_more_are_under_way_while_the_first_still_runs() -> None:
+    """As on a cluster whose workers come one by one. None ends before there are three."""
+
+    class Growing:
+        slots = 1
+        under_way = 0
+
+        def __init__(self) -> None:
+            self.three = asyncio.Event()
+
+        async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
+            self.slots = 3
+            self.under_way += 1
+            if self.under_way == 3:
+                self.three.set()
+            await self.three.wait()
+            return Evidence(run=COMPLETE, replies={})
+
+    async def grown() -> list[str]:
+        done: list[str] = []
+        tasks = [(submission(f"s{i}"), ()) for i in range(5)]
+        batch = run_all(tasks, Growing(), jobs=1, done=lambda ran: done.append(ran.submission.file))
+        await asyncio.wait_for(batch, PATIENCE)
+        return sorted(done)
+
+    assert ["s0", "s1", "s2", "s3", "s4"] == asyncio.run(grown())
 
 
 @pytest.mark.parametrize("fault", ["no-kernel", "our-bug"])

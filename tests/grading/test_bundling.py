@@ -30,11 +30,12 @@ from packaging.requirements import Requirement
 
 from grader.errors import PackError
 from grader.evidence import decode
-from grader.execution import definitions, notebook
+from grader.execution import notebook
 from grader.grading.batch import Exam
 from grader.grading.bundling import bundle, script_text
 from grader.grading.bundling.parts import OLDEST_PYTHON
 from grader.grading.bundling.selfcheck import _put_back
+from grader.inside.definitions import definitions
 from grader.inside.harness import Names
 from grader.model import Grade, ProbeKey, Reply, RunOutcome, RunRecord, Student, Visibility
 from grader.packs import Pack, ask, load_pack
@@ -280,7 +281,7 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> list[HandedIn]:
             name = entry["file"]
             content = archive.read(name) if "student" in entry else (SAMPLES / name).read_bytes()
             cells = notebook.parse(content.decode("utf-8-sig")).cells
-            code = definitions.definitions(c.source for c in cells if c.cell_type == "code")
+            code = definitions(c.source for c in cells if c.cell_type == "code")
             path = folder / f"{len(found)}.ipynb"
             path.write_bytes(content)
             either = bool(entry.get("either"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import platform
 import signal
 import subprocess
 import sys
@@ -30,11 +31,12 @@ from grader.grading import cluster
 from grader.grading.batch import Exam, Executor, run_all
 from grader.grading.cluster import ClusterExecutor
 from grader.grading.course import Tables
+from grader.grading.keys import PACKAGES
 from grader.grading.night import Order, grade_night
 from grader.grading.reporting import CanvasExport
 from grader.grading.setting import Setting, remote_executor
 from grader.grading.watcher import Watcher
-from grader.grading.worker import Answer, Station, difference, versions
+from grader.grading.worker import Answer, Readiness, Station, difference, versions
 from grader.kernels import opening
 from grader.kernels.forked.layers import NETWORK
 from grader.kernels.isolation import Isolation
@@ -76,6 +78,16 @@ class Processes:
     address: str
     scheduler: subprocess.Popen[bytes]
     workers: dict[str, subprocess.Popen[bytes]]  # by address
+    start_worker: Callable[[str], subprocess.Popen[bytes]]  # of a name
+
+    def add(self, client: Any) -> None:
+        """Start a worker more, and wait until the scheduler knows it."""
+        name = str(len(self.workers))
+        process = self.start_worker(name)
+        client.wait_for_workers(len(self.workers) + 1, timeout=PATIENCE)
+        found = client.scheduler_info(n_workers=-1)["workers"]
+        (address,) = (at for at, info in found.items() if str(info["name"]) == name)
+        self.workers[address] = process
 
 
 @contextmanager
@@ -91,10 +103,12 @@ def dask_processes(folder: Path, count: int) -> Iterator[Processes]:
             started.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=folder))
         return started[-1]
 
+    def start_worker(name: str) -> subprocess.Popen[bytes]:
+        return start("worker", "--nthreads", "1", "--no-nanny", "--name", name)
+
     try:
         scheduler = start("scheduler", "--port", "0")
-        options = ("--nthreads", "1", "--no-nanny", "--name")
-        workers = [start("worker", *options, str(i)) for i in range(count)]
+        workers = [start_worker(str(i)) for i in range(count)]
         while not written.exists():
             assert scheduler.poll() is None, (folder / "0.log").read_text(encoding="utf-8")
             time.sleep(0.05)
@@ -103,7 +117,7 @@ def dask_processes(folder: Path, count: int) -> Iterator[Processes]:
             found = client.scheduler_info(n_workers=-1)["workers"]
             address = client.scheduler.address
         named = {at: workers[int(info["name"])] for at, info in found.items()}
-        yield Processes(address, scheduler, named)
+        yield Processes(address, scheduler, named, start_worker)
     finally:
         for process in reversed(started):
             process.terminate()
@@ -144,7 +158,7 @@ def test_a_killed_worker_costs_nothing_but_time_and_without_its_scheduler_a_grad
     setting = Setting.of(pack, pack.rubric.limits.limits(), Isolation.AUTO)
     with setting.executor(lambda _: None) as executor:
         at_home = results(tmp_path / "home", pack, notebooks, executor, Watcher())
-    with dask_processes(tmp_path, 3) as processes:
+    with dask_processes(tmp_path, 2) as processes:
         away = with_a_worker_killed(processes, setting, tmp_path / "away", pack, notebooks)
         assert 2 * COPIES == len(away)
         assert at_home == away
@@ -165,9 +179,18 @@ def test_a_killed_worker_costs_nothing_but_time_and_without_its_scheduler_a_grad
 def with_a_worker_killed(
     processes: Processes, setting: Setting, out: Path, pack: Pack, notebooks: Path
 ) -> list[dict[str, Any]]:
-    """Kill a worker that has a notebook under way, once the first one is done."""
+    """Kill a worker that has a notebook under way, once the first one is done.
+
+    Of three: the third comes when the grading has begun, and is counted on at once.
+    """
     killed = threading.Event()
     with remote_executor(processes.address, setting, pytest.fail) as remote:
+        assert 4 == remote.slots
+        processes.add(remote.client)
+        until = time.monotonic() + PATIENCE
+        while remote.slots < 6:
+            assert time.monotonic() < until, "the worker that came later is not counted"
+            time.sleep(0.05)
 
         def kill(*_: object) -> None:
             client: Any = remote.client
@@ -210,8 +233,8 @@ class FakeClient:
 
         return answer()
 
-    def scheduler_info(self, **_: int) -> dict[str, Any]:
-        return {"workers": {"tcp://a:1": {}, "tcp://b:2": {}}}
+    async def nthreads(self) -> dict[str, int]:
+        return {"tcp://a:1": 1, "tcp://b:2": 1}
 
 
 Ask = Callable[..., Evidence]
@@ -358,6 +381,60 @@ def test_another_program_is_refused_before_anything_is_sent(
     client: Any = SimpleNamespace(get_versions=lambda **_: {"scheduler": of, "workers": {}})
     with pytest.raises(UsageError, match=said):
         cluster.same_program(client)
+
+
+def test_workers_have_all_that_evidence_is_known_again_by() -> None:
+    """What `keys.environment` is made of here is the same there, or nothing is run."""
+    compared = versions()
+    assert set(PACKAGES) <= set(compared)
+    for name in ("Python", "processor", "scipy"):
+        refusal, _ = settled(PLAIN, {**compared, name: "another"})
+        assert f"has {name} {compared[name]}, and this machine has another" in refusal
+    assert (platform.python_version(), platform.machine()) == (
+        compared["Python"],
+        compared["processor"],
+    )
+
+
+def test_a_worker_that_ended_before_it_was_asked_is_left_out() -> None:
+    """`on_error` is as in Dask: without it, one dead worker is an exception of all."""
+
+    def run(_: object, __: str, on_error: str = "raise") -> dict[str, object]:
+        if on_error != "return":
+            raise OSError("Timed out trying to connect to tcp://a:1")
+        return found
+
+    client: Any = SimpleNamespace(run=run)
+    asked: Any = SimpleNamespace(station="grader-1", address="tcp://s:8786")
+    warned: list[str] = []
+    well = Readiness(refusal="", warnings=("A layer is missing.",))
+    found: dict[str, object] = {"tcp://a:1": OSError("gone"), "tcp://b:2": well}
+    cluster.all_ready(client, asked, warned.append)
+    assert ["A layer is missing. (On 1 of 1 workers, tcp://b:2 among them.)"] == warned
+    found = {"tcp://a:1": OSError("gone")}
+    with pytest.raises(UsageError, match="ended while they were prepared: look at their logs"):
+        cluster.all_ready(client, asked, warned.append)
+
+
+def test_a_worker_that_ends_while_kernels_are_opened_is_tried_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0)
+    raised: list[Exception] = [OSError("gone"), OSError("gone")]
+
+    def register(_: object, **__: str) -> None:
+        if raised:
+            raise raised.pop()
+
+    client: Any = SimpleNamespace(register_plugin=register)
+    station = Station(PLAIN, versions())
+    cluster.settle(client, station, "grader-1")
+    raised += [OSError("gone")] * cluster.SETTLE_TRIES
+    with pytest.raises(UsageError, match="ended while they were prepared"):
+        cluster.settle(client, station, "grader-1")
+    raised[:] = [ImportError("grader.grading.worker")]
+    with pytest.raises(UsageError, match=r"\(ImportError: .*: install the same grader everywhere"):
+        cluster.settle(client, station, "grader-1")
 
 
 def test_the_first_difference_is_told() -> None:

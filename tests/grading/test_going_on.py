@@ -7,18 +7,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from grader.errors import KernelError, StoreError, UsageError
+from grader.evidence import MAX_BYTES
 from grader.grading.course import Tables
-from grader.grading.night import Order, grade_night
+from grader.grading.night import grade_night
 from grader.grading.watcher import Watcher
-from grader.model import Evidence, Limits, ProbeCall, State, Submission
+from grader.model import Evidence, Limits, ProbeCall, Reply, ReplyKind, State, Submission
 from grader.reports.changes import HistoryRow, history_report
 from grader.store import locked, open_store
 from tests.grading.small_class import SayingExecutor, SmallClass, changed, class_in
 
+HANDED_IN = Path("docs/examples/handed-in")
 MARKS = "student,item,points,comment\n12,answer,2,Good.\n17,answer,3,\n23,answer,1,\n"
 
 
@@ -70,12 +74,12 @@ class _StoppedError(BaseException):
     """As a kill: nothing that the grader does about errors happens."""
 
 
-@pytest.mark.parametrize("after", [0, 1, 2])
-def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after: int) -> None:
-    order = replace(small.order(), jobs=1)
+def stopped(small: SmallClass, after: int, **options: Any) -> None:
+    """Grade one at a time until so many were run, and then no more."""
+    order = small.order(jobs=1, **options)
 
     @contextmanager
-    def stopping(order: Order) -> Iterator[SayingExecutor]:
+    def stopping() -> Iterator[SayingExecutor]:
         with small.executor(order) as executor:
             run = executor.run
 
@@ -90,7 +94,12 @@ def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after:
             yield Stopping(executor.exam, executor.asked)
 
     with pytest.raises(_StoppedError):
-        grade_night(order, lambda: stopping(order), Watcher())
+        grade_night(order, stopping, Watcher())
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after: int) -> None:
+    stopped(small, after)
     assert after == len(small.asked)
     small.grade(jobs=1)
     files = [file for file, _ in small.asked]
@@ -98,6 +107,32 @@ def test_a_night_that_was_stopped_goes_on_where_it_was(small: SmallClass, after:
     twin = class_in(small.folder / "twin")
     twin.grade(jobs=1)
     assert twin.results() == small.results()
+
+
+def test_what_was_never_run_is_told_apart_from_what_was_not_asked(small: SmallClass) -> None:
+    stopped(small, 2)
+    (told,) = (notice for notice in small.rejudge().notices if "notebooks" in notice)
+    assert told.startswith("1 notebooks were not run yet: the command of `grader grade`")
+    small.replace("probes.py", "rng.uniform(-3, 3, 7)", "rng.uniform(-3, 3, 9)")
+    never, again = (notice for notice in small.rejudge().notices if "notebooks" in notice)
+    assert never.startswith("1 notebooks were not run yet")
+    assert again.startswith("2 notebooks must run again to be asked predictions, which are new")
+
+
+def test_equal_notebooks_run_once_and_that_is_in_everybodys_story(small: SmallClass) -> None:
+    for file in ("ngjennifer_12_34012_A1.ipynb", "leeana_17_34017_A1.ipynb"):
+        (small.folder / file).write_bytes((HANDED_IN / "Ng-A0.ipynb").read_bytes())
+    order = small.order(sources=tuple(small.folder.glob("*.ipynb")))
+    totals: list[int] = []
+    seen: list[bool] = []
+    watcher = Watcher(began=totals.append, seen=seen.append)
+    night = grade_night(order, lambda: small.executor(order), watcher)
+    assert (1, 0) == (night.executed, night.reused)
+    assert [len(seen)] == totals == [2]
+    for student in ("12", "17"):
+        assert ["handed-in", "ran", "graded"] == [row.what for row in small.story(student).rows]
+    night = grade_night(order, lambda: small.executor(order), Watcher())
+    assert (0, 1) == (night.executed, night.reused)
 
 
 def test_a_fault_of_ours_is_never_kept_as_the_students(small: SmallClass) -> None:
@@ -121,6 +156,30 @@ def test_a_fault_of_ours_is_never_kept_as_the_students(small: SmallClass) -> Non
     assert {State.NEEDS_MARKS} == {grade.score.state for grade in night.grades}
 
 
+def test_an_answer_too_large_to_be_kept_concerns_its_own_notebook_only(small: SmallClass) -> None:
+    order = small.order()
+    beyond = np.broadcast_to(np.zeros(1), (MAX_BYTES,))  # 16 GB for whoever copies it
+
+    @contextmanager
+    def with_one_too_large() -> Iterator[SayingExecutor]:
+        class TooLarge(SayingExecutor):
+            async def run(self, submission: Submission, calls: Sequence[ProbeCall]) -> Evidence:
+                evidence = await SayingExecutor.run(self, submission, calls)
+                if "_12_" not in submission.file:
+                    return evidence
+                reply = Reply(ReplyKind.VALUE, beyond)
+                return replace(evidence, replies=dict.fromkeys(evidence.replies, reply))
+
+        with small.executor(order) as executor:
+            yield TooLarge(executor.exam)
+
+    night = grade_night(order, with_one_too_large, Watcher())
+    states = {grade.student.canvas_id: grade.score.state for grade in night.grades}
+    marked, attention = State.NEEDS_MARKS, State.NEEDS_ATTENTION
+    assert {"12": attention, "17": marked, "23": marked} == states
+    assert 1 == small.grade().executed
+
+
 def test_other_limits_run_again_only_what_they_could_change(small: SmallClass) -> None:
     small.grade()
     assert 0 == small.grade(limits=Limits(cell_seconds=999)).executed
@@ -139,6 +198,26 @@ def test_somebody_who_is_not_there_any_more_is_left_out_with_their_page(small: S
     night = small.grade()
     assert any("1 who were graded here before" in notice for notice in night.notices)
     assert 2 == len(list((small.out / "feedback").iterdir()))
+
+
+def test_somebody_who_is_called_something_else_now_has_one_page(small: SmallClass) -> None:
+    """Unless the old one is not as it was written: what others put there is theirs."""
+    small.grade()
+    feedback = small.out / "feedback"
+    (feedback / "lee-ana-17.html").write_text("mine", encoding="utf-8")
+    order = small.order()
+    roster = order.tables.roster
+    assert roster is not None
+    text = roster.read_text(encoding="utf-8")
+    text = text.replace("Ng, Jennifer", "Roe, Jennifer").replace("Lee, Ana", "Kim, Ana")
+    roster.write_text(text, encoding="utf-8")
+    grade_night(order, lambda: small.executor(order), Watcher())
+    assert {
+        "roe-jennifer-12.html",
+        "kim-ana-17.html",
+        "lee-ana-17.html",
+        "diaz-eva-23.html",
+    } == {path.name for path in feedback.iterdir()}
 
 
 def test_a_page_that_somebody_changed_is_written_again(small: SmallClass) -> None:
@@ -311,6 +390,18 @@ def test_a_changed_probe_says_how_many_must_run_and_runs_only_that(small: SmallC
     assert 0 == small.grade().executed, "what rejudge ran is known to grade"
 
 
+def test_answers_of_two_environments_together_serve_neither(
+    small: SmallClass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.grade()
+    small.replace("probes.py", "rng.uniform(-3, 3, 7)", "rng.uniform(-3, 3, 9)")
+    with monkeypatch.context() as patch:
+        patch.setattr("grader.grading.night.environment", lambda _: "f" * 64)  # another NumPy
+        small.rejudge(run=True)
+        assert {State.NEEDS_MARKS} == {grade.score.state for grade in small.rejudge().grades}
+    assert 3 == small.grade().executed
+
+
 def test_grade_too_runs_only_the_changed_probe(small: SmallClass) -> None:
     small.grade()
     small.asked.clear()
@@ -359,12 +450,82 @@ def test_a_students_whole_story(small: SmallClass) -> None:
     ] == told
 
 
+def test_a_changed_comment_is_told_as_such_and_a_mark_as_another(small: SmallClass) -> None:
+    small.grade(tables=marks(small))
+    other = MARKS.replace("2,Good.", "2,Well said.").replace("17,answer,3,", "17,answer,2,Why?")
+    small.rejudge(tables=Tables(marks=marks(small, other)["marks"]))
+    small.rejudge(tables=Tables(marks=marks(small, other.replace("23,answer,1,", ""))["marks"]))
+    assert [
+        "mark for answer: 2",
+        "mark for answer: 2 as before, with another comment",
+    ] == marked(small, "12")
+    assert ["mark for answer: 3", "mark for answer: 3 → 2 (another comment)"] == marked(small, "17")
+    assert ["mark for answer: 1", "mark for answer: 1 → taken back"] == marked(small, "23")
+
+
+def marked(small: SmallClass, student: str) -> list[str]:
+    """What the terminal says of a student's marks."""
+    rows = [
+        HistoryRow(
+            at="",
+            who="",
+            line="",
+            what=row.what,
+            item=row.item,
+            before=row.before,
+            after=row.after,
+            why=row.why,
+        )
+        for row in small.story(student).rows
+        if row.what == "mark"
+    ]
+    return [line.strip() for line in history_report("", rows).splitlines() if "mark" in line]
+
+
 @pytest.mark.parametrize(
     "wanted", ["17", "alee", "LEE", "lee, ana", "Ana Lee", "ana", " Lee  Ana "]
 )
 def test_a_student_may_be_named_loosely(small: SmallClass, wanted: str) -> None:
     small.grade()
     assert "17" == small.story(wanted).student.canvas_id
+
+
+def test_who_was_left_out_has_a_story_still(small: SmallClass) -> None:
+    """A partner too, and somebody whose file was no notebook."""
+    tables = partners(small)
+    del small.texts["23"]
+    small.grade(tables=tables)
+    broken, other = (small.folder / name for name in ("diazeva_23_34023_A1.ipynb", "Kim-A1.ipynb"))
+    broken.write_bytes(b"no notebook")
+    other.write_bytes((HANDED_IN / "Ng-A0.ipynb").read_bytes())
+    night = small.grade(sources=(broken,))
+    assert any("2 who were graded" in notice for notice in night.notices)
+    small.grade(sources=(other,))
+    for wanted in ("lee", "jng", "Diaz"):
+        assert "left-out" == small.story(wanted).rows[-1].what
+    assert ["graded", "left-out"] == [row.what for row in small.story("23").rows]
+
+
+def partners(small: SmallClass) -> dict[str, Path]:
+    """Ng's notebook is Lee's too, who handed in nothing."""
+    del small.texts["17"]
+    path = small.folder / "partners.csv"
+    path.write_text("student,partner\n12,17\n", encoding="utf-8")
+    return {"partners": path}
+
+
+def test_the_name_of_somebody_who_was_known_by_less_means_who_is_graded_now(
+    small: SmallClass,
+) -> None:
+    order = small.order(sources=(HANDED_IN / "Lee-A0.ipynb",))
+    for tables in (Tables(), order.tables):
+        grade_night(replace(order, tables=tables), lambda: small.executor(order), Watcher())
+    assert "Lee, Ana" == small.story("lee").student.name
+
+
+def test_whoever_was_stopped_in_their_first_night_has_a_story(small: SmallClass) -> None:
+    stopped(small, 0, tables=partners(small))
+    assert ["handed-in"] == [row.what for row in small.story("alee").rows]
 
 
 @pytest.mark.parametrize(

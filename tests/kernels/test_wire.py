@@ -63,6 +63,7 @@ def test_any_bytes_are_messages_or_refused(data: bytes) -> None:
         (HANDSHAKE + (bytes([MORE | LONG]) + (LARGEST // 2).to_bytes(8, "big")
                       + bytes(LARGEST // 2)) * 2 + bytes([0, 1]), "bytes"),
         (HANDSHAKE + bytes([MORE, 0]) * (wire.MOST_PARTS + 1), "parts"),
+        (HANDSHAKE + bytes([COMMAND, 0]) * wire.MOST_COMMANDS, "commands"),
     ],
 )  # fmt: skip
 def test_what_is_no_message_or_too_much_of_one_is_refused(data: bytes, why: str) -> None:
@@ -143,7 +144,9 @@ def test_a_publisher_of_libzmq_is_heard_and_heard_again_after_a_cut(
             heard.append(await end.receive())
             publisher.send(bytes(2 * LARGEST))
             await end.broken.wait()
+            assert end.refused
             end.open()
+            assert not end.refused
             await end.joined.wait()
         end.close()
         return heard

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from grader.errors import EvidenceError, StoreError
 from grader.model import (
@@ -38,11 +39,19 @@ from grader.store import (
     locked,
     open_store,
 )
+from grader.store.database import translated
 from grader.store.schema import VERSION
 
 LIMITS = Limits()
 KEY = ("relu", Seed(Visibility.HIDDEN, 0))
 HOSTILE = "a\x00\ud800\u202e<b>'; DROP TABLE log; --"
+CHANGES = (
+    "DELETE FROM log",
+    "UPDATE log SET why = ''",
+    "INSERT OR REPLACE INTO log SELECT * FROM log",
+    "REPLACE INTO log SELECT * FROM log LIMIT 1",
+    "UPDATE OR REPLACE log SET id = 1",
+)
 OLD = Path(__file__).parent / "version1.sql"
 
 
@@ -148,7 +157,7 @@ def test_the_log_says_who_did_what_and_is_only_ever_added_to(store: Store, tmp_p
     assert {("s", "i"): ("3", HOSTILE)} == store.marks()
     assert {(HOSTILE, "7", "")} == {each.name for each in store.results().values()}
     with sqlite3.connect(tmp_path / "store" / "grader.sqlite") as connection:
-        for statement in ("DELETE FROM log", "UPDATE log SET why = ''"):
+        for statement in CHANGES:
             with pytest.raises(sqlite3.IntegrityError, match="only ever added to"):
                 connection.execute(statement)
     connection.close()
@@ -202,8 +211,9 @@ def test_a_store_of_version_1_becomes_one_of_now(tmp_path: Path) -> None:
     store.close()
     with sqlite3.connect(path) as connection:
         assert (VERSION,) == connection.execute("SELECT version FROM version").fetchone()
-        with pytest.raises(sqlite3.IntegrityError):
-            connection.execute("DELETE FROM log")
+        for statement in CHANGES:
+            with pytest.raises(sqlite3.IntegrityError, match="only ever added to"):
+                connection.execute(statement)
     connection.close()
 
 
@@ -252,6 +262,18 @@ def test_a_second_grader_says_who_the_first_is_and_a_killed_one_holds_nothing(
 
 
 # ------------------------------------------------------------------------------- no room
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("database or disk is full", r"could not be written .*: make room on its disk"),
+        ("disk I/O error", r"read or written \(disk I/O error\): see that its disk is there"),
+    ],
+)
+def test_a_disk_that_fails_is_not_told_as_a_full_one(said: str, told: str) -> None:
+    with pytest.raises(StoreError, match=told), translated():
+        raise DBAPIError("INSERT", None, sqlite3.OperationalError(said))
+
+
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

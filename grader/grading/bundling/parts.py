@@ -31,9 +31,8 @@ from grader import (
     text,
 )
 from grader.errors import PackError
-from grader.execution import definitions
 from grader.grading.bundling import older, plain_rubric, selfcheck
-from grader.inside import harness
+from grader.inside import definitions, harness
 from grader.reports import feedback, lines
 
 OLDEST_PYTHON = (3, 9)

@@ -34,10 +34,10 @@ from grader.answers import decode
 from grader.checks import Check, catalogue
 from grader.diagnosis import items_to_diagnose, named, told
 from grader.evidence import decode as decode_evidence
-from grader.execution.definitions import definitions
 from grader.exhibits import Exhibition
 from grader.grading.bundling.plain_rubric import rubric_of
 from grader.inside import harness
+from grader.inside.definitions import definitions
 from grader.judging import judge
 from grader.mistakes import Mistake
 from grader.model import (

@@ -5,8 +5,16 @@ from __future__ import annotations
 import ast
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
-from grader.execution.definitions import MAX_CELL, MAX_STATEMENTS, definitions
+from grader.inside.definitions import (
+    MAX_CELL,
+    MAX_MAGICS,
+    MAX_STATEMENTS,
+    MAX_TOTAL,
+    definitions,
+    readable,
+)
 
 
 def kept(*cells: str) -> list[str]:
@@ -139,3 +147,32 @@ def test_their_number_is_bounded() -> None:
 
 def test_invalid_escapes_are_no_warnings_of_ours() -> None:
     assert 1 == len(definitions(["path = 'C:\\data'"]))
+
+
+@pytest.mark.parametrize(
+    "line", ["%x", "!x", "a = !b", "a = %b", "a.b =  %c", "a?", ";f x", "/f x"]
+)
+def test_ipython_is_not_asked_about_a_cell_of_magics_without_end(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def transform_cell(_manager: TransformerManager, cell: str) -> str:
+        asked.append(cell)
+        return cell
+
+    monkeypatch.setattr(TransformerManager, "transform_cell", transform_cell)
+    for times in (MAX_MAGICS, MAX_MAGICS + 1):
+        assert ["def f():\n    pass"] == kept(f"{line}\n" * times + "def f(): pass")
+    assert 1 == len(asked)
+
+
+def test_ipython_is_not_asked_about_what_is_plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TransformerManager, "transform_cell", None)
+    assert ["x = 1", "y = 'a = %d'"] == kept("x = 1\nprint(x % 2)\ny = 'a = %d'")
+
+
+def test_of_a_notebook_no_more_is_read_than_one_may_have() -> None:
+    cells = [" " * MAX_CELL] * (MAX_TOTAL // MAX_CELL)
+    assert len(cells) == len(list(readable([*cells, "def f(): pass"])))
+    assert ["short"] == list(readable([" " * (MAX_CELL + 1), "short"]))
