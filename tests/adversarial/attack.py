@@ -18,7 +18,11 @@ class Mode(StrEnum):
 
     ROOT = "root"  # all layers, ids of their own
     USER = "ordinary user"  # all layers, by user namespaces
-    BARE = "namespaces refused"  # Landlock, seccomp and rlimits only
+    BARE = "namespaces refused"  # Landlock, seccomp and rlimits only, as an ordinary user
+    ROOT_BARE = "namespaces refused to root"  # the same, and ids of their own: a default container
+
+
+NAMESPACES_REFUSED = (Mode.BARE, Mode.ROOT_BARE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from tests.adversarial.attack import SHORT, attack
+from tests.adversarial.attack import SHORT, attack, tries
 from tests.adversarial.forging import SEND
+
+FILL = """
+import socket
+def fill(*ends):
+    "Send until nothing more goes in; return how many bytes that were."
+    sent = 0
+    for end in ends:
+        end.setblocking(False)
+        try:
+            while True:
+                sent += end.send(bytes(65536))
+        except BlockingIOError:
+            pass
+    return sent
+"""
 
 # The limit is 512 MB for a notebook. What is not denied ends by itself at 1.5 GB.
 MEMORY = {
@@ -51,6 +66,81 @@ except OSError as error:
     "by one array": attack(
         "import numpy as np\ntry:\n    np.ones(200_000_000)\n    print('GOT 1.6 GB')\n"
         "except MemoryError: print('TRIED')",
+    ),
+    "by sockets made large": attack(
+        FILL
+        + """
+print("TRIED", flush=True)
+held, kept = 0, []
+try:
+    while held < 1500 << 20:
+        kept.append(socket.socketpair())
+        for end in kept[-1]:
+            for size in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                end.setsockopt(socket.SOL_SOCKET, size, 4 << 20)
+        held += fill(*kept[-1])
+except OSError as error:
+    print("TRIED", error)
+if held > 512 << 20:
+    print("GOT", held)
+""",
+    ),
+    "by sockets of many processes": attack(
+        FILL
+        + """
+for _ in range(7):
+    if os.fork() == 0:
+        kept = []
+        try:
+            while len(kept) < 480:
+                kept.append(socket.socketpair())
+                fill(*kept[-1])
+        finally:
+            time.sleep(600)
+            os._exit(0)
+time.sleep(100)
+print("GOT 1.5 GB")
+""",
+        sign="more than 0.5 GB of memory",
+    ),
+    "by connections that nobody accepts": attack(
+        FILL
+        + """
+print("TRIED", flush=True)
+held, kept = 0, []
+try:
+    while held < 1500 << 20:
+        address = f"waiting-{len(kept)}"
+        kept.append(socket.socket(socket.AF_UNIX))
+        kept[-1].bind(address)
+        kept[-1].listen(4096)
+        for _ in range(4000):
+            with socket.socket(socket.AF_UNIX) as end:
+                end.connect(address)
+                held += fill(end)
+    time.sleep(100)  # for whoever watches
+    print("GOT", held)
+except OSError as error:
+    print("TRIED", error)
+""",
+    ),
+    "by pipes made large, and by pages of files in them": tries(
+        "__import__('fcntl').fcntl(os.pipe()[1], 1031, 1 << 20)",
+        "os.splice(os.open(os.__file__, os.O_RDONLY), os.pipe()[1], 1)",
+        "os.sendfile(os.pipe()[1], os.open(os.__file__, os.O_RDONLY), 0, 1)",
+        "call(276, os.pipe()[0], os.pipe()[1], 1, 2)",
+    ),
+    "by tables of pages": attack(
+        """
+import mmap
+held = mmap.mmap(-1, 1 << 40, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ)
+held.madvise(mmap.MADV_NOHUGEPAGE)
+for offset in range(0, 768 << 30, 2 << 20):
+    held[offset]  # all are the one page of zeros
+time.sleep(100)
+print("GOT 1.5 GB")
+""",
+        sign="more than 0.5 GB of memory",
     ),
     "by a probe": attack(
         "def double(x):\n    held = [b'x' * (128 << 20) for _ in range(12)]\n    return 2 * x\nprint('TRIED')",
@@ -109,6 +199,24 @@ except OSError as error:
     print("TRIED", error)
 """
     ),
+    "files on their way to another process": attack(
+        """
+import socket
+print("TRIED", flush=True)
+one, other = socket.socketpair()
+try:
+    for number in range(40):
+        with open("nameless", "wb") as stream:
+            os.remove("nameless")
+            stream.write(bytes(20 << 20))
+            stream.flush()
+            socket.send_fds(one, [b"."], [stream.fileno()])
+    time.sleep(5)  # for whoever watches
+    print("GOT 800 MB")
+except OSError as error:
+    print("TRIED", error)
+"""
+    ),
     "deeper than a path can say": attack(
         """
 print("TRIED", flush=True)
@@ -152,23 +260,6 @@ except OSError as error:
     "open files": attack(
         "kept = []\ntry:\n    while len(kept) < 5000: kept.append(os.dup(0))\n    print('GOT files')\n"
         "except OSError as error:\n    print('TRIED', error)\nfor each in kept: os.close(each)"
-    ),
-    "pipes and sockets full of data": attack(
-        """
-import socket
-kept = []
-try:
-    while len(kept) < 3000:
-        kept.append(socket.socketpair())
-        kept[-1][0].setblocking(False)
-        try:
-            while True: kept[-1][0].send(bytes(65536))
-        except BlockingIOError: pass
-    print("GOT sockets")
-except OSError as error:
-    print("TRIED", error)
-for pair in kept: pair[0].close(); pair[1].close()
-"""
     ),
 }
 
@@ -311,6 +402,7 @@ ENDLESS = {
     "threads": attack(
         """
 import threading
+print("TRIED", flush=True)
 stop = threading.Event()
 count = 0
 try:

@@ -124,8 +124,13 @@ os.wait()
     ),
     "signals by pidfd, timers and sigqueue": tries(
         "call(434, TARGETS['victim'], 0)",
-        "call(424, 0, 9, 0, 0)",
-        "call(129, TARGETS['victim'], 9, ctypes.create_string_buffer(128))",
+        "call(424, returned(434, os.getpid(), 0), 9, 0, 0)",
+        "call(424, os.open('/proc/self', os.O_RDONLY), 9, 0, 0)",
+        "call(424, os.open(f\"/proc/{TARGETS['victim']}\", os.O_RDONLY), 9, 0, 0)",
+        # si_code SI_QUEUE, which anybody may give whom a signal may be sent to
+        "call(129, TARGETS['victim'], 9, struct.pack('iii', 9, 0, -1) + bytes(116))",
+        "call(297, TARGETS['victim'], TARGETS['victim'], 9, struct.pack('iii', 9, 0, -1) + bytes(116))",
+        "call(200, TARGETS['victim'], 9)",
         "call(234, TARGETS['victim'], TARGETS['victim'], 9)",
     ),
     "others' priority, limits and processors": tries(
@@ -140,6 +145,11 @@ os.wait()
         "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)) or os.sched_getscheduler(0) == os.SCHED_FIFO",
         "__import__('resource').prlimit(TARGETS['victim'], 7, (0, 0)) or 'set'",
         "call(251, 1, TARGETS['victim'], 3 << 13)",
+        # Of all of the same user: what it is that this does, the victim shows.
+        "os.setpriority(os.PRIO_USER, 0, 19)",
+        "os.setpriority(os.PRIO_PGRP, TARGETS['victim group'], 19)",
+        "call(251, 3, 0, 3 << 13) and None",
+        "call(251, 2, TARGETS['victim group'], 3 << 13)",
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.adversarial.attack import Attack, Mode, attack, tries
+from tests.adversarial.attack import NAMESPACES_REFUSED, Attack, attack, tries
 
 FIND = """
 import os
@@ -40,6 +40,15 @@ def search(pid="self"):
                 pass
 """
 
+FOLDERS = """
+import tempfile
+def folders():
+    "Return where something could be left, this kernel's own and what lies around them among it."
+    own = [os.getcwd(), tempfile.gettempdir()]
+    above = [os.path.dirname(path) for path in own]
+    return {*own, *above, *map(os.path.dirname, above), "/tmp", "/var/tmp", "/dev/shm", "/run"}
+"""
+
 SECRETS = {
     **{
         name: tries(f"open(TARGETS[{name!r}]).read()")
@@ -61,15 +70,16 @@ SECRETS = {
     ),
     "that something is there, and how large": Attack(
         cells=tries("os.stat(TARGETS['store']).st_size", "os.access(TARGETS['store'], 0)").cells,
-        open_in={
-            Mode.BARE: "whether a file of a known name exists, how large it is and when it was changed"
-        },
+        open_in=dict.fromkeys(
+            NAMESPACES_REFUSED,
+            "whether a file of a known name exists, how large it is and when it was changed",
+        ),
     ),
     "the names in a folder": tries(
         "os.listdir(os.path.dirname(TARGETS['store']))",
         "'home' in os.listdir('/')",
         "os.listdir('/tmp') and 'grader' in str(os.listdir('/tmp'))",
-        "call(254, call(294, 0), os.path.dirname(TARGETS['store']).encode(), 2)",
+        "call(254, returned(294, 0), os.path.dirname(TARGETS['store']).encode(), 2)",
     ),
     "a search of the whole disk": attack(
         f"{FIND}\nfor top in ('/tmp', '/var', '/home', '/root', '/work', '/run', '/dev/shm', '/opt/w5',"
@@ -83,7 +93,9 @@ OTHERS = {
         cells=tries(
             "os.getpgid(TARGETS['victim'])", "os.stat(f\"/proc/{TARGETS['victim']}\")"
         ).cells,
-        open_in={Mode.BARE: "that a process of a known number exists, and whose it is"},
+        open_in=dict.fromkeys(
+            NAMESPACES_REFUSED, "that a process of a known number exists, and whose it is"
+        ),
     ),
     "what each is called": tries(
         "[n for n in os.listdir('/proc') if n == str(TARGETS['victim'])]",
@@ -135,7 +147,9 @@ print("TRIED")
         "call(101, 16, TARGETS['victim'], 0, 0)",
         "call(101, 16, 1, 0, 0)",
         "call(312, os.getpid(), 1, 0, 0, 0)",
-        "call(438, call(434, 1, 0), 0, 0)",
+        "call(438, returned(434, 1, 0), 0, 0)",
+        "call(438, returned(434, TARGETS['victim'], 0), 0, 0)",
+        "call(438, returned(434, os.getpid(), 0), 0, 0)",  # its own: there is no such call for it
     ),
     "what the machine tells of others": tries(
         "open('/proc/kcore', 'rb').read(16)",
@@ -194,23 +208,30 @@ WRITING = {
         "open('/dev/tty', 'w').write('x')",
     ),
     "for the next student to find": attack(
-        """
-import glob
-for top in ("/tmp", "/var/tmp", "/dev/shm", "/notebook", "/run"):
+        FOLDERS
+        + """
+for top in folders():
     if os.path.exists(top + "/left-by-another"):
         print("GOT the other's file")
     try:
         with open(top + "/left-by-another", "w") as stream:
             stream.write("x")
+        os.chmod(top + "/left-by-another", 0o777)
     except OSError:
         pass
-for left in glob.glob("/tmp/*-by-another") + glob.glob("/dev/shm/*-by-another"):
-    os.chmod(left, 0o777)
 print("TRIED")
 """
     ),
+    # When the other has ended: those that run alone come last.
     "a left file is not found by a second kernel": attack(
-        "for top in ('/tmp', '/var/tmp', '/dev/shm', '/notebook', '/run'):\n"
-        "    if os.path.exists(top + '/left-by-another'): print('GOT', top)\nprint('TRIED')"
+        FOLDERS
+        + """
+for top in folders():
+    if os.path.exists(top + "/left-by-another"):
+        print("GOT", top)
+    attempt(top, lambda: [name for name in os.listdir(top) if "kernel" in name])
+print("TRIED")
+""",
+        alone=True,
     ),
 }

@@ -15,11 +15,12 @@ import hashlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,15 +39,21 @@ from grader.reports.html import feedback_page
 from grader.reports.results import write_results
 from grader.reports.tables import attention_rows, write_attention, write_grades
 from grader.scoring import score
-from tests.adversarial.attack import Attack, Mode
+from tests.adversarial.attack import NAMESPACES_REFUSED, Attack, Mode
 from tests.adversarial.corpus import ALL
 from tests.execution.scenarios import code, descendants, notebook
 
 SECRET = "GRADER_SECRET_OF_TEST"  # noqa: S105  a variable's name
 ORDINARY_ID = 64_001
 MS_MOVE = 8192
+IOPRIO_GET, PRCTL = 252, 157  # as the numbers of the attacks: on x86_64
+# Of root's rights a default container has: chown, dac_override, fowner, fsetid, kill, setgid,
+# setuid, setpcap, net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap.
+IN_CONTAINERS = (0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31)
+MOST_CAPABILITIES, PR_CAPBSET_DROP, CAPSET_VERSION = 64, 24, 0x20080522
 AT_ONCE = 6
 LATER_SECONDS = 0.5
+LONGEST, SHOWN = 300_000, 300  # characters of outputs that are reported, and of a success
 PATIENCE_SECONDS = 900.0  # nothing waits for it: a machine may be very busy
 LIMITS = Limits(
     notebook_seconds=600.0, memory_bytes=1 << 29, output_bytes=2 << 20, answer_bytes=1 << 20
@@ -74,16 +81,19 @@ def doubled(names: Names, rng: Rng) -> object:
 """
 NEIGHBOUR = ("import time\ndef double(x): return 2 * x", "time.sleep(0.2)", "print('done')")
 PREAMBLE = """
-import ctypes, os, signal, sys, time
+import ctypes, os, signal, struct, sys, time
 TARGETS = {targets}
 libc = ctypes.CDLL(None, use_errno=True)
-def call(number, *arguments):
-    "Make a system call, by its number on x86_64."
+def returned(call, *arguments):
+    "Make a system call, by its number on x86_64; return what it returns."
     given = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    result = libc.syscall(ctypes.c_long(number), *given)
+    result = libc.syscall(ctypes.c_long(call), *given)
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return f"returned {{result}}"
+    return result
+def call(*arguments):
+    "The same; return what is true even if it returns 0."
+    return f"returned {{returned(*arguments)}}"
 def attempt(what, act):
     try:
         result = act()
@@ -100,17 +110,33 @@ def double(x): return 3 * x
 # ------------------------------------------------------------------------------- modes
 def enter(mode: Mode) -> None:
     """Be in `mode`: as an ordinary user this program is begun anew."""
-    if mode is not Mode.ROOT and os.geteuid() == 0:
+    if mode is Mode.ROOT:
+        return
+    if os.geteuid() == 0:
         make_readable()
+    if mode is Mode.ROOT_BARE:
+        keep_capabilities(IN_CONTAINERS)
+    elif os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID)
         os.setresuid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID)
         os.execv(  # noqa: S606  this very program
             sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]]
         )
-    if mode is Mode.BARE:
+    if mode in NAMESPACES_REFUSED:
         linux.no_new_privileges()
         seccomp.set_filter()  # new namespaces and mounts are refused, as in a default container
+
+
+def keep_capabilities(kept: Collection[int]) -> None:
+    """Give up all other rights of root's for good, as a container's first process has."""
+    for capability in range(MOST_CAPABILITIES):
+        if capability not in kept:
+            with contextlib.suppress(OSError):  # there are not so many
+                linux.system_call("prctl", PRCTL, PR_CAPBSET_DROP, capability, 0, 0, 0)
+    bits = sum(1 << capability for capability in kept)
+    header, data = struct.pack("=Ii", CAPSET_VERSION, 0), struct.pack("=6I", bits, bits, 0, 0, 0, 0)
+    linux.system_call("capset", linux.number_of("capset"), header, data)
 
 
 def make_readable() -> None:
@@ -175,8 +201,9 @@ class Targets:
             seen = path.stat()
             self.before[path] = (seen.st_mode, seen.st_mtime, seen.st_uid, seen.st_gid)
         victim = subprocess.Popen(["/bin/sleep", "100000"])
-        self.places |= {"victim": victim.pid, "grader pid": os.getpid()}
-        self.victim = victim
+        self.places |= {"victim": victim.pid, "victim group": os.getpgid(victim.pid)}
+        self.places["grader pid"] = os.getpid()
+        self.victim, self.priorities = victim, priorities(victim.pid)
         try:
             yield
         finally:
@@ -209,10 +236,18 @@ class Targets:
             found.append("attributes")
         if len(os.sched_getaffinity(self.victim.pid)) < len(os.sched_getaffinity(0)):
             found.append("processors of the victim")
+        if priorities(self.victim.pid) != self.priorities:
+            found.append("priorities of the victim")
         state = Path(f"/proc/{self.victim.pid}/stat").read_text().rpartition(")")[2].split()[0]
         if self.victim.poll() is not None or state != "S":
             found.append(f"victim ({state})")
         return found
+
+
+def priorities(pid: int) -> tuple[int, int]:
+    """Return a process's priority for the processor and for the disk."""
+    place = (IOPRIO_GET, seccomp.IOPRIO_WHO_PROCESS, pid)
+    return os.getpriority(os.PRIO_PROCESS, pid), linux.system_call("ioprio_get", *place)
 
 
 # ------------------------------------------------------------------------------- grading
@@ -224,6 +259,7 @@ class Grading:
     targets: Targets
     server: ForkServer
     sittings: int = 0
+    marks: dict[int, int] = field(default_factory=dict)  # most memory of this process, by attack
 
     def __post_init__(self) -> None:
         pack = self.folder / "packs" / "tiny"
@@ -252,7 +288,8 @@ class Grading:
     async def one(self, attack: Attack) -> dict[str, Any]:
         """Grade one attack, with a neighbour beside its beginning and one beside its end."""
         begun = time.monotonic()
-        _count_memory_anew()
+        self._mark_memory()
+        self.marks[id(attack)] = 0
         limits = dataclasses.replace(
             LIMITS, cell_seconds=attack.seconds, probe_seconds=attack.probe_seconds
         )
@@ -263,14 +300,16 @@ class Grading:
             await asyncio.sleep(LATER_SECONDS)
             neighbours.append(await self._neighbour())
         judged = await sitting
-        judged = sitting.result()
         grade = self._grade(judged)
         reports, crash = self._reports(grade, judged)
         executed = judged.evidence.executed
+        outputs = _outputs(executed)
+        self._mark_memory()
         said = [*judged.evidence.run.notes, *(r.message for r in judged.results)]
         said += [cell.error for cell in judged.evidence.run.cells]
         return {
-            "outputs": _outputs(executed),
+            "outputs": outputs[:LONGEST],
+            "got": _got(outputs + " ".join(said)),
             "said": said,
             "written": len(executed.encode()),
             "points": str(grade.score.final),
@@ -281,9 +320,16 @@ class Grading:
             "crash": crash,
             "neighbours": neighbours,
             "layers": list(judged.evidence.run.isolation),
-            "peak_mb": _most_memory() >> 20,
+            "peak_mb": self.marks.pop(id(attack)) >> 20,
             "seconds": round(time.monotonic() - begun, 1),
         }
+
+    def _mark_memory(self) -> None:
+        """Note the most memory since the last time for every attack at work, and begin anew."""
+        most = _most_memory()
+        for attack, before in self.marks.items():
+            self.marks[attack] = max(before, most)
+        _count_memory_anew()
 
     async def _neighbour(self) -> list[str]:
         """Return what became of a right notebook; more than RIGHT where it did not get all."""
@@ -346,7 +392,13 @@ def _outputs(executed: str) -> str:
     if not executed:
         return ""
     cells = json.loads(executed)["cells"]
-    return json.dumps([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])[:300_000]
+    return json.dumps([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])
+
+
+def _got(text: str) -> str:
+    """Return what an attack says that it has, from all that came of it; empty: nothing."""
+    at = text.find("GOT")
+    return text[at : at + SHOWN] if at >= 0 else ""
 
 
 def _count_memory_anew() -> None:

@@ -19,6 +19,10 @@ import pytest
 
 import grader
 from grader.errors import UsageError
+from grader.execution.executor import NotebookExecutor
+from grader.grading.batch import Exam, run
+from grader.grading.setting import Setting
+from grader.kernels.forked import cage
 from grader.kernels.forked.layers import (
     BARE,
     EXTRA,
@@ -32,7 +36,8 @@ from grader.kernels.opening import open_kernels
 from grader.kernels.server import FOLDER, ForkServer
 from grader.kernels.stock import StockKernels
 from grader.kernels.warm import WarmKernels
-from grader.model import Limits
+from grader.model import Limits, Outcome, RunOutcome, Student, Submission
+from grader.packs import load_pack
 from tests.kernels.conftest import said
 from tests.kernels.test_fork_server import GRADER, LIMITS, family, parent_of, wait_for_end
 
@@ -222,8 +227,11 @@ def test_no_socket_leads_anywhere(attempt: Attempt, tmp_path: Path) -> None:
             "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
             f"socket.socket(socket.AF_UNIX).connect({address!r})",
             f"socket.socket(socket.AF_UNIX).connect({abstract.getsockname()!r})",
+            "socket.socket(socket.AF_UNIX).bind('mine')",
+            "socket.socket(socket.AF_UNIX).bind('')",
+            "socket.socket(socket.AF_UNIX).listen()",
         )
-    assert ["EPERM"] * 6 + ["EACCES"] * 2 == list(found.values())
+    assert ["EPERM"] * 6 + ["EACCES"] * 5 == list(found.values())
 
 
 @pytest.fixture
@@ -243,6 +251,8 @@ def test_other_processes_cannot_be_touched(
         f"os.kill({os.getpid()}, 0)",
         "os.kill(os.getppid(), 0)",
         f"os.setpriority(os.PRIO_PROCESS, {pid}, 19)",
+        "os.setpriority(os.PRIO_USER, 0, 19)",
+        "libc.syscall(251, 3, 0, 3 << 13)",
         f"__import__('resource').prlimit({pid}, 7, (0, 0))",
         f"libc.syscall(251, 1, {pid}, 3 << 13)",
         f"libc.ptrace(16, {pid}, 0, 0)",
@@ -323,6 +333,20 @@ print("the end")
     text = asyncio.run(run())
     assert "of a command3\n" in text
     assert 300_000 == text.count(".")
+
+
+def test_a_right_notebook_of_the_course_is_graded_in_it_with_every_point(bare: ForkServer) -> None:
+    pack = load_pack("a2", [Path("rubrics")])
+    exam = Exam.of(pack, b"a secret of the tests")
+    path = Path("submissions/notebooks/right-with-swish.ipynb")
+    handed_in = Submission(students=(Student(name="R"),), file=path.name, path=path, sha256="0")
+    workplace = Setting.of(pack, LIMITS, Isolation.AUTO).workplace
+    executor = NotebookExecutor(WarmKernels(bare), LIMITS, workplace)
+    judged = exam.judge(asyncio.run(run(handed_in, exam.calls, executor)))
+    assert "" == judged.fault
+    assert {Outcome.PASSED} == {result.outcome for result in judged.results}
+    assert PROCESSES not in judged.evidence.run.isolation
+    assert (RunOutcome.COMPLETE, ()) == (judged.evidence.run.outcome, judged.evidence.run.notes)
 
 
 # ------------------------------------------------------------------------------- limits and ends
@@ -432,15 +456,16 @@ from grader.kernels.warm import WarmKernels
 from grader.model import Limits
 from tests.adversarial.runner import make_readable
 from tests.kernels.conftest import said
-from tests.kernels.test_bare_kernels import DAEMONS, ended_for
+from tests.kernels.test_bare_kernels import DAEMONS, TRY, ended_for
 from tests.kernels.test_fork_server import family
 
 async def main(server, folder):
     async with WarmKernels(server).start(folder, Limits()) as kernel:
         who = await said(kernel, "import os; answer = [os.getuid(), os.getgid(), os.getgroups()]")
+        tried = await said(kernel, TRY + "answer = denied(lambda: libc.inotify_init1(0))")
         await said(kernel, DAEMONS)
         begun = len(family(server.pid))
-    return [list(kernel.isolation), who, begun, len(family(server.pid))]
+    return [list(kernel.isolation), who, tried, begun, len(family(server.pid))]
 
 make_readable()
 server = ForkServer(refused=[PROCESSES])
@@ -468,10 +493,11 @@ def test_as_root_each_kernel_has_an_id_of_its_own(tmp_path: Path) -> None:
             check=True,
             env={**os.environ, "PYTHONPATH": str(Path.cwd()), "TMPDIR": folder},
         )
-        layers, (uid, gid, groups), begun, after, why, left = json.loads(done.stdout)
+        layers, (uid, gid, groups), watching, begun, after, why, left = json.loads(done.stdout)
         assert IDENTITY in layers
         assert (uid, []) == (gid, groups)
-        assert uid >= 200_000
+        assert uid >= cage.FIRST_ID
+        assert "EPERM" == watching, "the names of files in folders that it may read would be told"
         assert begun >= 7
         assert (2, "storage", 0) == (after, why, left)
         assert [] == list(Path(folder).iterdir())

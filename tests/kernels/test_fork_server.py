@@ -12,13 +12,23 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from grader import inside
 from grader.errors import KernelError, UsageError
-from grader.kernels.forked.layers import ALWAYS, LANDLOCK, NETWORK, OPTIONAL, SECCOMP
-from grader.kernels.isolation import Isolation, layers
+from grader.kernels.forked.layers import (
+    ALWAYS,
+    EXTRA,
+    LANDLOCK,
+    NETWORK,
+    OPTIONAL,
+    SECCOMP,
+    USER,
+)
+from grader.kernels.isolation import Isolation, launched, layers
 from grader.kernels.kernel import Kernel
 from grader.kernels.opening import open_kernels
 from grader.kernels.server import ForkServer
@@ -330,6 +340,34 @@ def test_each_optional_layer_can_be_done_without(tmp_path: Path, refused: str) -
     assert refused in heard[0]
 
 
+IN_A_CONTAINER = """
+import os
+from grader.kernels.forked import linux
+from grader.kernels.server import ForkServer
+
+user, group = os.getuid(), os.getgid()
+linux.unshare(linux.NEW_USER)
+linux.map_ids(user, group)
+server = ForkServer()
+try:
+    print(*server.start().layers, sep="\\n")
+finally:
+    server.close()
+"""
+
+
+def test_root_of_a_container_that_has_few_user_ids_has_every_layer(temporary: Path) -> None:
+    """As in containers that an ordinary user began: there are no ids to give to kernels."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_CONTAINER],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "TMPDIR": str(temporary)},
+    )
+    assert {*ALWAYS, *OPTIONAL, USER} == set(done.stdout.splitlines()) - {*EXTRA}
+
+
 def test_strict_refuses_in_a_sentence_that_names_what_is_missing(temporary: Path) -> None:
     server = ForkServer(refused=[LANDLOCK])
     strict = open_kernels(Isolation.STRICT, warn=pytest.fail, server=server)
@@ -346,6 +384,55 @@ def test_where_there_is_no_server_stock_kernels_are_used_and_it_is_said(
     with open_kernels(Isolation.AUTO, warn=heard.append) as kernels:
         assert isinstance(kernels, StockKernels)
     assert 1 == len(heard)
+    assert "run only those that you trust" in heard[0]
+    assert [] == list(temporary.iterdir())
+
+
+SPOILERS = {
+    "1 zmq context": "import zmq\nKEPT = zmq.Context()",
+    "2 threads": "import threading, time\nthreading.Thread(target=time.sleep, args=[1000]).start()",
+}
+
+
+@pytest.mark.parametrize(("why", "spoiler"), SPOILERS.items())
+def test_what_a_fork_cannot_take_along_is_not_there_before_it(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, why: str, spoiler: str
+) -> None:
+    """A server refuses to start that has a second thread, or a zmq context without any yet."""
+    source = inside.source
+    spoilt = {"prelude": f"{source('prelude')}\n{spoiler}\n"}  # run in the server
+    monkeypatch.setattr(inside, "source", lambda name: spoilt.get(name) or source(name))
+    server = ForkServer()
+    with pytest.raises(KernelError, match=f"the fork server has {why}"):
+        server.start()
+    server.close()
+    assert [] == list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("isolation", [Isolation.AUTO, Isolation.STRICT])
+def test_on_another_system_auto_says_once_what_is_missing_and_works_and_strict_refuses(
+    temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isolation: Isolation
+) -> None:
+    monkeypatch.setattr("grader.kernels.isolation.sys", SimpleNamespace(platform="darwin"))
+    heard: list[str] = []
+
+    async def run(kernels: WarmKernels | StockKernels) -> object:
+        async with kernels.start(tmp_path, LIMITS) as kernel:
+            return await said(kernel, "answer = 1 + 1")
+
+    with launched(isolation) as server:
+        assert server is None
+    opened = open_kernels(isolation, warn=heard.append)
+    if isolation is Isolation.STRICT:
+        with pytest.raises(UsageError, match="darwin has nothing of the kind"), opened:
+            pytest.fail("it was run")
+        assert [] == heard
+        return
+    with opened as kernels:
+        assert isinstance(kernels, StockKernels)
+        assert 2 == asyncio.run(run(kernels))
+    assert 1 == len(heard)
+    assert "cannot be isolated here (darwin" in heard[0]
     assert "run only those that you trust" in heard[0]
     assert [] == list(temporary.iterdir())
 

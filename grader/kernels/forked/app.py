@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -52,6 +53,9 @@ NEVER_PRELOADED = ("__main__", "debugpy", "_pydev", "pydevd", "matplotlib_inline
 FORK_SECONDS = 1.0  # for a fork to be rid of what it prints
 CHUNK = 1 << 16
 LENGTH = struct.Struct(">Q")
+NAME_BYTES = 16  # of a message, which its packets have in common
+PACKET = struct.Struct(f"{NAME_BYTES}s?")  # which message, whether it is the end of it; then a part
+MOST_BEGUN = 256  # messages, as a kernel has processes
 SIGNALLED = 128  # a shell adds it to the signal that ended a command
 TYPICAL = """
 import numpy as np, pandas as pd, matplotlib.pyplot as plt
@@ -63,9 +67,9 @@ pd.Series(np.random.randn(10)).rolling(3).mean()
 
 
 class PipeThread(IOPubThread):
-    """Takes what forks of the kernel print over sockets that they inherit: none is connected.
+    """Takes what forks of the kernel print over a pair of sockets that they inherit.
 
-    A fork sends one end of a pair of its own, and its message over the other.
+    A fork connects nothing and sends no descriptors: neither may be done everywhere.
     """
 
     def _setup_pipe_in(self) -> None:
@@ -73,33 +77,26 @@ class PipeThread(IOPubThread):
         self._inlet, self._outlet = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._outlet.settimeout(FORK_SECONDS)
         self._inlet.setblocking(False)
-        self.io_loop.add_handler(self._inlet.fileno(), self._take_end, self.io_loop.READ)
+        self._begun: dict[bytes, list[bytes]] = {}  # messages of which there is more to come
+        self.io_loop.add_handler(self._inlet.fileno(), self._take_packets, self.io_loop.READ)
 
     def _setup_pipe_out(self) -> tuple[Any, Any]:
         end = ForkEnd(self._outlet)
         return end, end  # a context, as it were, and its socket
 
-    def _take_end(self, _descriptor: int, _events: int) -> None:
-        """Begin to read what a fork prints."""
-        with contextlib.suppress(OSError):
-            _, (descriptor, *_), _, _ = socket.recv_fds(self._inlet, 1, 1)
-            end, chunks = socket.socket(fileno=descriptor), list[bytes]()
-            end.setblocking(False)
-            self.io_loop.add_handler(
-                descriptor, lambda *_: self._read_on(end, chunks), self.io_loop.READ
-            )
+    def _take_packets(self, _descriptor: int, _events: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while packet := self._inlet.recv(CHUNK + PACKET.size):
+                if len(packet) >= PACKET.size:
+                    message, is_last = PACKET.unpack_from(packet)
+                    self._take(message, packet[PACKET.size :], is_last=is_last)
 
-    def _read_on(self, end: socket.socket, chunks: list[bytes]) -> None:
-        try:
-            chunks.append(end.recv(CHUNK))
-        except BlockingIOError:
-            return
-        except OSError:
-            chunks.append(b"")
-        if not chunks[-1]:
-            self.io_loop.remove_handler(end.fileno())
-            end.close()
-            self._handle_pipe_msg(parted(b"".join(chunks)))  # type: ignore[no-untyped-call]  # ipykernel's
+    def _take(self, message: bytes, chunk: bytes, *, is_last: bool) -> None:
+        self._begun.setdefault(message, []).append(chunk)
+        if is_last:
+            self._handle_pipe_msg(parted(b"".join(self._begun.pop(message))))  # type: ignore[no-untyped-call]  # ipykernel's
+        elif len(self._begun) > MOST_BEGUN:  # whose forks have ended meanwhile, say
+            self._begun.pop(next(iter(self._begun)))
 
 
 class ForkEnd:
@@ -109,13 +106,12 @@ class ForkEnd:
         self.outlet = outlet
 
     def send_multipart(self, frames: Sequence[Any], *_: object, **__: object) -> None:
-        ours, theirs = socket.socketpair()
-        ours.settimeout(FORK_SECONDS)
-        with ours, contextlib.suppress(OSError):  # nobody listens any more
-            with theirs:
-                socket.send_fds(self.outlet, [b"."], [theirs.fileno()])
-            for frame in map(bytes, frames):
-                ours.sendall(LENGTH.pack(len(frame)) + frame)
+        whole = b"".join(LENGTH.pack(len(frame)) + frame for frame in map(bytes, frames))
+        message = os.urandom(NAME_BYTES)  # other forks send theirs at the same time
+        with contextlib.suppress(OSError):  # nobody listens any more
+            for at in range(0, len(whole), CHUNK):
+                is_last = at + CHUNK >= len(whole)
+                self.outlet.send(PACKET.pack(message, is_last) + whole[at : at + CHUNK])
 
     def close(self) -> None:
         """Leave the outlet open: it is there for the next message."""
@@ -383,6 +379,11 @@ def learn(names: list[str]) -> None:
     for name in names:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
+
+
+def contexts() -> int:
+    """Count the zmq contexts of this process: their threads and sockets are not in its forks."""
+    return sum(issubclass(type(each), zmq.Context) for each in gc.get_objects())
 
 
 def make_folders(variables: Mapping[str, str], names: tuple[str, ...]) -> None:

@@ -80,6 +80,8 @@ class Bare(cage.Cage):
             raise OSError("it was switched off")
         if not linux.has_capabilities(*RIGHTS):
             raise OSError("only root can give kernels user ids of their own")
+        if not cage.ids_exist():
+            raise OSError("this user namespace has too few user ids to give kernels their own")
         mode = stat.S_IMODE(os.stat(config["folder"]).st_mode)
         for path in (self.base, config["folder"]):
             os.chmod(path, 0o711)  # noqa: S103  others may go through, and list nothing
@@ -128,6 +130,10 @@ class Bare(cage.Cage):
 
     def overcrowded(self, count: int) -> bool:
         return count > limits.PROCESSES
+
+    def sockets(self, leader: int) -> int:
+        """Say none: there is one network for all. Those that are open are counted as such."""
+        return 0
 
     @contextlib.contextmanager
     def looking(self, inmate: cage.Inmate) -> Iterator[None]:

@@ -16,7 +16,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-FIRST_ID, IDS = 200_000, 50_000  # user ids of students' processes where the server is root
+# Ids of students' processes where the server is root. In bare cages all that has a kernel's id is
+# ended, so they are nobody else's: above those of containers, of /etc/subuid as it is usual, and of
+# FreeIPA (up to 2,000,200,000), and below what systemd keeps (from 2,147,352,576 on). There are so
+# many that two graders at the same time hardly draw the same one.
+FIRST_ID, IDS = 2_100_000_000, 40_000_000
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,10 @@ class Cage(ABC):
         """Say whether a kernel has more processes than it may, where nothing else sees to it."""
 
     @abstractmethod
+    def sockets(self, leader: int) -> int:
+        """Count the sockets of a kernel, by its first process, where others' are elsewhere."""
+
+    @abstractmethod
     def looking(self, inmate: Inmate) -> AbstractContextManager[None]:
         """Be, for a moment, somebody who may look into a kernel's processes."""
 
@@ -105,6 +113,18 @@ class Cage(ABC):
         if self.own_ids:
             return FIRST_ID + inmate.number % IDS, FIRST_ID + inmate.number % IDS
         return os.getuid(), os.getgid()
+
+
+def ids_exist(folder: str = "/proc/self") -> bool:
+    """Say whether there are such ids here: in a container's user namespace there may be few."""
+    return all(_maps(f"{folder}/{name}") for name in ("uid_map", "gid_map"))
+
+
+def _maps(path: str) -> bool:
+    """Say whether one line of a map (first inside, first outside, how many) has all the ids."""
+    with open(path, encoding="ascii") as stream:
+        lines = [[int(word) for word in line.split()] for line in stream]
+    return any(first <= FIRST_ID and first + count >= FIRST_ID + IDS for first, _, count in lines)
 
 
 def tried(tests: Mapping[str, Callable[[], None]], refused: Iterable[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from grader.kernels.forked import cage, landlock, limits, linux, root, seccomp
+from grader.kernels.forked import cage, landlock, limits, linux, memory, root, seccomp
 from grader.kernels.forked.layers import (
     ALWAYS,
     HOST_NAME,
@@ -54,9 +54,9 @@ def own_processes() -> bool:
     """Have the next fork be the first of a process namespace.
 
     Returns:
-        Whether this is root outside of any user namespace of its own.
+        Whether this is root, who can give kernels ids, outside of a user namespace of its own.
     """
-    root_here = linux.has_capabilities(linux.CAP_SYS_ADMIN)
+    root_here = linux.has_capabilities(linux.CAP_SYS_ADMIN) and cage.ids_exist()
     if not root_here:
         own_user(os.getuid(), os.getgid())
     linux.unshare(linux.NEW_PID)
@@ -123,6 +123,9 @@ class Namespaced(cage.Cage):
     def overcrowded(self, count: int) -> bool:
         """Say no: the system counts each kernel's."""
         return False
+
+    def sockets(self, leader: int) -> int:
+        return memory.sockets_of(leader) if NETWORK in self.layers else 0
 
     def looking(self, inmate: cage.Inmate) -> AbstractContextManager[None]:
         """Be as before: the server may look into whatever it has begun."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from grader.kernels.forked.linux import number_of, system_call
 
+PRIO_PROCESS, IOPRIO_WHO_PROCESS = 0, 1
 # Each call's number on x86_64 and aarch64; None: it does not exist there.
 DENIED: dict[str, tuple[int | None, int | None]] = {
     # other processes
@@ -27,6 +28,7 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "setns": (308, 268), "unshare": (272, 97), "move_mount": (429, 429), "open_tree": (428, 428),
     "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
     "mount_setattr": (442, 442), "open_tree_attr": (467, 467), "open_by_handle_at": (304, 265),
+    "statmount": (457, 457), "listmount": (458, 458),
     "name_to_handle_at": (303, 264), "mknod": (133, None), "mknodat": (259, 33),
     "quotactl": (179, 60), "quotactl_fd": (443, 443), "swapon": (167, 224), "swapoff": (168, 225),
     # the kernel itself
@@ -49,42 +51,61 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "semtimedop": (220, 192), "msgsnd": (69, 189), "msgrcv": (70, 188), "msgctl": (71, 187),
     "mq_unlink": (241, 181),
 }  # fmt: skip
-# Programs try these and do without where the answer is that there is no such call.
-ABSENT = {"clone3": (435, 435), "memfd_create": (319, 279)}
+# Programs try these and do without where the answer is that there is no such call. The last three
+# would have pipes and sockets hold pages of files, of which nothing says how large they are.
+ABSENT = {
+    "clone3": (435, 435), "memfd_create": (319, 279),
+    "splice": (275, 76), "tee": (276, 77), "sendfile": (40, 71),
+}  # fmt: skip
 # What Landlock does not cover, where a kernel shares its user with others.
 OF_OWNERS = {
     "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
+    "file_setattr": (469, 469),
+}  # fmt: skip
+# Nor this, which may be done to a file by whoever may write it, and be told by whoever may read.
+OF_FILES = {
     "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
     "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
-    "removexattrat": (466, 466), "file_setattr": (469, 469),
-    "inotify_init": (253, None), "inotify_init1": (294, 26),
+    "removexattrat": (466, 466), "inotify_init": (253, None), "inotify_init1": (294, 26),
 }  # fmt: skip
 # Said to be done and not done: much that is harmless copies a file's mode and times along.
 PRETENDED = {
     "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
 }  # fmt: skip
-# Of these processes may only do to themselves, by naming no other: which argument must be 0.
+# Of these processes may only do to themselves: by naming no other, and no group or user of them.
+# argument, counted from 0 -> what it must be
 OF_ITSELF = {
-    "prlimit64": (302, 261, 0), "setpriority": (141, 140, 1), "ioprio_set": (251, 30, 1),
-}  # fmt: skip
+    "prlimit64": (302, 261, {0: 0}),
+    "setpriority": (141, 140, {0: PRIO_PROCESS, 1: 0}),
+    "ioprio_set": (251, 30, {0: IOPRIO_WHO_PROCESS, 1: 0}),
+}
 # These name threads, which cannot be told from others' processes; libzmq ends if they fail.
 OF_THREADS = {
     "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
     "sched_setaffinity": (203, 122),
 }  # fmt: skip
-# The way to a socket that has a name; another is a kind whose messages can be addressed.
-CONNECT = {"connect": (42, 203)}
+# The ways to a socket that has a name; another is a kind whose messages can be addressed.
+NAMED = {"connect": (42, 203), "bind": (49, 200), "listen": (50, 201)}
+# They can take descriptors along, and what is on its way nobody who watches would see.
+TAKING = {"sendmsg": (46, 211), "sendmmsg": (307, 269)}
 SEEN = {"pidfd_open": (434, 434)}  # another process
-ASKED = {"clone": (56, 220), "socket": (41, 198), "socketpair": (53, 199)}
+ASKED = {
+    "clone": (56, 220), "socket": (41, 198), "socketpair": (53, 199), "setsockopt": (54, 208),
+    "fcntl": (72, 25),
+}  # fmt: skip
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW… flag of clone
 UNIX, IPV4, IPV6 = 1, 2, 10
 STREAM, PACKETS = 1, 5  # kinds of sockets that have one other end, for good
+# What lies in sockets and pipes is in no rlimit: they stay as large as they are made.
+SOL_SOCKET, F_SETPIPE_SZ = 1, 1031
+SIZES = (7, 8, 32, 33)  # SO_SNDBUF, SO_RCVBUF, and the same by force
 X32 = 0x40000000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, AND, RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 KIND_BITS = 0xF  # of a socket's second argument; the rest are flags
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
+DENY = ERROR | errno.EPERM
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT, ARGUMENT = 0, 4, 16, 8
 _SET_FILTER = 1
 Step = tuple[int, int, int, int]  # operation, steps to skip if true, if false, operand
@@ -97,10 +118,11 @@ class Reach:
 
     Args:
         families: of sockets that may be made.
-        alone: whether no socket may be connected and no other process be changed, for want of
-            namespaces of its own.
-        owner: whether files of others belong to the same user, so that their mode, times, owner
-            and attributes could be changed without opening them.
+        alone: whether no socket may have a name, be connected to one or take descriptors along, no
+            folder be watched, no file be given attributes and no other process be changed, for want
+            of namespaces of its own.
+        owner: whether files of others belong to the same user, so that their mode, times and owner
+            could be changed without opening them.
     """
 
     families: tuple[int, ...] = (UNIX, IPV4, IPV6)  # these lead nowhere, and say so as usual
@@ -144,13 +166,18 @@ def _steps(machine: str, reach: Reach) -> Iterator[Step]:
         for row in table.values():
             if (number := row[column]) is not None:
                 yield from _return_if(EQUAL, number, ERROR | code)
-    for *numbers, argument in OF_ITSELF.values() if reach.alone else ():
-        yield from _asking(numbers[column], *_only(argument, (0,)))
+    for x86, arm, demands in OF_ITSELF.values() if reach.alone else ():
+        steps = [step for argument, value in demands.items() for step in _only(argument, (value,))]
+        yield from _asking((x86, arm)[column], *steps)
     new = _return_if(ANY_BIT, NEW_NAMESPACES, ERROR | errno.EPERM)
     yield from _asking(ASKED["clone"][column], (LOAD, 0, 0, FIRST_ARGUMENT), *new)
     kinds = _only(1, (STREAM, PACKETS), mask=KIND_BITS) if reach.alone else ()
     yield from _asking(ASKED["socket"][column], *_only(0, reach.families), *kinds)
     yield from _asking(ASKED["socketpair"][column], *kinds)
+    # Said to be done: Linux too makes them smaller than asked for, and says nothing.
+    of_size = (*_only(1, (SOL_SOCKET,), answer=ALLOW), *_none(2, SIZES, answer=ERROR | 0))
+    yield from _asking(ASKED["setsockopt"][column], *of_size)
+    yield from _asking(ASKED["fcntl"][column], *_none(1, (F_SETPIPE_SZ,)))
     yield RETURN, 0, 0, ALLOW
 
 
@@ -159,7 +186,9 @@ def _tables(reach: Reach) -> Iterator[tuple[Table, int]]:
     yield ABSENT, errno.ENOSYS
     yield DENIED, errno.EPERM
     if reach.alone:
-        yield CONNECT, errno.EACCES
+        yield NAMED, errno.EACCES
+        yield OF_FILES, errno.EPERM
+        yield TAKING, errno.EPERM
         yield SEEN, errno.ENOSYS
         yield OF_THREADS, 0  # said to be done, and not done
     if reach.owner:
@@ -174,14 +203,20 @@ def _asking(number: int, *steps: Step) -> Iterator[Step]:
     yield RETURN, 0, 0, ALLOW
 
 
-def _only(argument: int, values: tuple[int, ...], mask: int = 0) -> list[Step]:
-    """Return steps that deny a call whose argument, counted from 0, is none of `values`."""
+def _only(argument: int, values: tuple[int, ...], mask: int = 0, answer: int = DENY) -> list[Step]:
+    """Return steps that answer a call whose argument, counted from 0, is none of `values`."""
     load: list[Step] = [(LOAD, 0, 0, FIRST_ARGUMENT + ARGUMENT * argument)]
     masked: list[Step] = [(AND, 0, 0, mask)] if mask else []
     tests: list[Step] = [
         (EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)
     ]
-    return [*load, *masked, *tests, (RETURN, 0, 0, ERROR | errno.EPERM)]
+    return [*load, *masked, *tests, (RETURN, 0, 0, answer)]
+
+
+def _none(argument: int, values: tuple[int, ...], answer: int = DENY) -> list[Step]:
+    """Return steps that answer a call whose argument, counted from 0, is one of `values`."""
+    load: Step = (LOAD, 0, 0, FIRST_ARGUMENT + ARGUMENT * argument)
+    return [load, *(step for value in values for step in _return_if(EQUAL, value, answer))]
 
 
 def _return_if(test: int, operand: int, action: int, *, unless: bool = False) -> Iterator[Step]:

@@ -46,6 +46,7 @@ from grader.kernels.forked.channels import CHANNELS
 
 WATCH_SECONDS = 0.1
 RARELY = 10  # times as long as a look took, to the next one
+STRAY_SECONDS = 0.001  # for one that was killed to end
 PATIENCE_SECONDS = 10.0  # for a kernel's first process to end and remove everything
 LARGEST_REQUEST = 1 << 16
 DESCRIPTORS = 2 + len(CHANNELS)
@@ -194,7 +195,7 @@ class Server:
         self.control, self.config, self.cage, self.groups = control, config, shell, own
         self.held = sorted({*shell.layers, *([layers.GROUP] if own else [])})
         self.children: dict[int, Child] = {}
-        self.number = int.from_bytes(os.urandom(2), "big")
+        self.number = int.from_bytes(os.urandom(4), "big")
         self.selector = selectors.DefaultSelector()
         self.wake_reader, self.wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.watched, self.next_count = 0.0, 0.0
@@ -203,6 +204,8 @@ class Server:
         """Rehearse, and tell the grader that kernels can be had and how they are held."""
         if self.config["rehearsed"]:
             app.learn(self._rehearse())
+            if contexts := app.contexts():  # of what was learnt, say; a look at all objects
+                raise OSError(f"the fork server has {contexts} zmq contexts: forks cannot use them")
         gc.collect()
         gc.freeze()  # a collection in a kernel would copy every page that it looks at
         threads = len(list(Path("/proc/self/task").iterdir()))
@@ -286,10 +289,23 @@ class Server:
                 return
             if pid == 0:
                 return
-            if pid in self.children:  # or else it was a stray
-                self._end(self.children.pop(pid), os.waitstatus_to_exitcode(status))
-            for stray in memory.strays(os.getpid(), self.children):
-                os.kill(stray, signal.SIGKILL)  # its first process was killed
+            child = self.children.pop(pid, None)  # or else it was a stray, which leaves others
+            self._end_strays()  # before what they may be at work in is removed
+            if child is not None:
+                self._end(child, os.waitstatus_to_exitcode(status))
+
+    def _end_strays(self) -> None:
+        """End what a kernel leaves whose first process was killed, and what that leaves."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        strays = self._strays()
+        while strays and time.monotonic() < patience:
+            for stray in strays:
+                os.kill(stray, signal.SIGKILL)
+            time.sleep(STRAY_SECONDS)
+            strays = self._strays() or self._strays()  # one may come here during the first look
+
+    def _strays(self) -> list[int]:
+        return memory.strays(os.getpid(), self.children)
 
     def _end(self, child: Child, code: int) -> None:
         while child.report >= 0:
@@ -310,9 +326,10 @@ class Server:
         count = self.watched >= self.next_count
         for leader, family in memory.families(self.children).items():
             child = self.children[leader]
-            started = child.report < 0
+            started = child.report < 0  # its network is its own, and its folder made
+            sockets = self.cage.sockets(leader) if started else 0
             with self.cage.looking(child.inmate):
-                why = self._excess(child.inmate, family, count=count and started)
+                why = self._excess(child.inmate, family, sockets, count=count and started)
             if why:
                 child.why = why
                 self.cage.end(leader)
@@ -320,15 +337,18 @@ class Server:
             now = time.monotonic()
             self.next_count = now + RARELY * (now - self.watched)
 
-    def _excess(self, inmate: cage.Inmate, family: memory.Family, *, count: bool) -> str:
+    def _excess(
+        self, inmate: cage.Inmate, family: memory.Family, sockets: int, *, count: bool
+    ) -> str:
         """Return what a kernel uses too much of.
 
         Args:
+            sockets: in its own network.
             count: whether to count what it has stored as well.
         """
         if self.cage.overcrowded(family.threads):
             return TOO_MANY_PROCESSES
-        if memory.used(family.members, inmate.memory_bytes) > inmate.memory_bytes:
+        if memory.used(family.members, inmate.memory_bytes, sockets) > inmate.memory_bytes:
             return TOO_MUCH_MEMORY
         if count and self.cage.overfull(inmate, family.members):
             return TOO_MUCH_STORAGE

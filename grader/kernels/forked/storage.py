@@ -130,15 +130,37 @@ def _empty(top: int) -> None:
     moved = 0
     while names := os.listdir(top):
         for name in names:
-            if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+            if not _is_folder(name, top):
                 os.unlink(name, dir_fd=top)
                 continue
-            os.chmod(name, 0o700, dir_fd=top)
-            below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+            below = _opened_up(name, top)
             try:
                 for inside in os.listdir(below):
                     moved += 1
-                    os.rename(inside, f".{moved}-{os.getpid()}", src_dir_fd=below, dst_dir_fd=top)
+                    _move_up(inside, below, f".{moved}-{os.getpid()}", top)
             finally:
                 os.close(below)
             os.rmdir(name, dir_fd=top)
+
+
+def _is_folder(name: str, above: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=above, follow_symlinks=False).st_mode)
+
+
+def _move_up(name: str, below: int, new: str, top: int) -> None:
+    try:
+        os.rename(name, new, src_dir_fd=below, dst_dir_fd=top)
+    except PermissionError:  # what is moved out of a folder has its own entry `..` changed
+        os.close(_opened_up(name, below))
+        os.rename(name, new, src_dir_fd=below, dst_dir_fd=top)
+
+
+def _opened_up(name: str, above: int) -> int:
+    """Open a folder, whatever its mode was; never what a link leads to, put there meanwhile."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        itself = f"/proc/self/fd/{handle}"  # there is no fchmod for what nobody may read
+        os.chmod(itself, 0o700)
+        return os.open(itself, os.O_RDONLY | os.O_DIRECTORY)
+    finally:
+        os.close(handle)
