@@ -35,6 +35,7 @@ MAX_NODES = 100_000
 MAX_TEXT = 2_000
 LENGTH = struct.Struct(">Q")  # what a fork writes before its reply
 _HERE = globals().get("__file__", "<grader harness>")
+_LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120  as tracebacks spell it, on Windows too
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 
@@ -236,11 +237,14 @@ def _explain(error: BaseException, probe_file: str) -> tuple[str, str]:
     theirs = [f for f in frames if f.filename not in (probe_file, _HERE)]
     if not theirs or (frames and frames[-1].filename == probe_file):
         return "unusable", text
-    mine = [
-        f for f in theirs if "site-packages" not in f.filename and "lib/python" not in f.filename
-    ]
+    mine = [f for f in theirs if not _is_library(f.filename)]
     at = (mine or theirs)[-1]
     return "raised", f"{text} (in `{at.name}`, at: {at.line})" if at.line else text
+
+
+def _is_library(file: str) -> bool:
+    """Say whether a file is Python's own, or one that was installed."""
+    return file.startswith(_LIBRARY) or "site-packages" in file or "dist-packages" in file
 
 
 def ask_in_fork(

@@ -38,6 +38,7 @@ from grader.reports.feedback import (
     listed,
     pointed,
 )
+from grader.reports.lines import PLAIN_SIGNS, SIGNS, encoding_of, has_signs, writable
 from grader.reports.outlook import TITLE, Outlook, outlook
 from grader.reports.results import in_order
 from grader.reports.tables import Attention
@@ -47,9 +48,6 @@ from grader.text import clipped, display_safe, plain
 WIDTH = 80
 NAME_WIDTH = 26  # leaves room for all other columns in 80
 MOST_ATTENTION = 10
-_SIGNS = {Outcome.PASSED: ("✓", "+"), Outcome.FAILED: ("✗", "x"), Outcome.BROKEN: ("?", "?")}
-# Of the signs that the words use, those that Windows code pages lack.
-_STAND_INS = dict(zip("…≠–—−×·‘’“”²≤≥→", ".!---x.''\"\"2<>>", strict=True))  # noqa: RUF001  the signs meant
 _STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.BROKEN: "yellow"}
 _STATES = {
     State.FINAL: ("final", "green"),
@@ -203,20 +201,11 @@ def check_report(
 
 def printed(what: RenderableType, to: TextIO | None) -> str:
     """Return what `to` would show, at most 80 columns wide; without a stream, plain text."""
-    console, encoding = _console(to), _encoding(to)
+    console = _console(to)
     with console.capture() as captured:
         console.print(what)
-    return _writable("\n".join(line.rstrip() for line in captured.get().splitlines()), encoding)
-
-
-def _writable(text: str, encoding: str) -> str:
-    """Return `text` with signs that an encoding has: no fewer and no more of them."""
-    missing = [sign for sign in set(text) if sign.encode(encoding, "ignore") == b""]
-    return text.translate({ord(sign): _STAND_INS.get(sign, "?") for sign in missing})
-
-
-def _encoding(to: TextIO | None) -> str:
-    return (getattr(to, "encoding", None) or "utf-8") if to else "utf-8"
+    text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    return writable(text, encoding_of(to))
 
 
 def _console(to: TextIO | None) -> Console:
@@ -230,11 +219,7 @@ def _console(to: TextIO | None) -> Console:
 
 def can_write(signs: str, to: TextIO | None) -> bool:
     """Whether a stream's encoding has these signs."""
-    try:
-        signs.encode(_encoding(to))
-    except UnicodeEncodeError:
-        return False
-    return True
+    return has_signs(signs, encoding_of(to))
 
 
 class _Report:
@@ -242,7 +227,7 @@ class _Report:
 
     def __init__(self, said: Feedback, ahead: Outlook, *, plain_signs: bool) -> None:
         self.said, self.ahead = said, ahead
-        self.sign = {outcome: signs[plain_signs] for outcome, signs in _SIGNS.items()}
+        self.sign = PLAIN_SIGNS if plain_signs else SIGNS
 
     def whole(self) -> Group:
         grade = self.said.grade

@@ -6,6 +6,7 @@ Pure: values in, lines out, none wider than a terminal of 80 columns.
 
 from __future__ import annotations
 
+import codecs
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -26,6 +27,27 @@ WIDTH = 80
 GAP = 2  # between the columns of a comparison
 SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.BROKEN: "?"}
 PLAIN_SIGNS = {Outcome.PASSED: "+", Outcome.FAILED: "x", Outcome.BROKEN: "?"}
+# Of the signs that the words use, those that Windows code pages lack.
+STAND_INS = dict(zip("…≠–—−×·‘’“”²≤≥→", ".!---x.''\"\"2<>>", strict=True))  # noqa: RUF001  the signs meant
+
+
+def encoding_of(stream: object) -> str:
+    """Return the encoding that a stream writes in; UTF-8 where it names none that there is."""
+    try:
+        return codecs.lookup(str(getattr(stream, "encoding", None))).name
+    except LookupError:
+        return "utf-8"
+
+
+def has_signs(signs: str, encoding: str) -> bool:
+    """Say whether an encoding has all of these signs."""
+    return all(sign.encode(encoding, "ignore") for sign in signs)
+
+
+def writable(text: str, encoding: str) -> str:
+    """Return `text` with signs that an encoding has: no fewer and no more of them."""
+    missing = [sign for sign in set(text) if not has_signs(sign, encoding)]
+    return text.translate({ord(sign): STAND_INS.get(sign, "?") for sign in missing})
 
 
 def feedback_lines(said: Feedback, *, plain_signs: bool = False) -> list[str]:

@@ -8,72 +8,108 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 from packaging.requirements import Requirement
 
-from grader.errors import PackError
+from grader.cli import main
+from grader.errors import PackError, SubmissionError
 from grader.evidence import decode
 from grader.execution import notebook
+from grader.execution.executor import NotebookExecutor
 from grader.grading.batch import Exam
-from grader.grading.bundling import bundle, script_text
-from grader.grading.bundling.parts import OLDEST_PYTHON
-from grader.grading.bundling.selfcheck import _put_back
-from grader.inside.definitions import definitions
-from grader.inside.harness import Names
-from grader.model import Grade, ProbeKey, Reply, RunOutcome, RunRecord, Student, Visibility
-from grader.packs import Pack, ask, load_pack
-from grader.reports.feedback import feedback
-from grader.reports.lines import feedback_lines
-from grader.scoring import score
+from grader.grading.bundling import bundle
+from grader.grading.bundling.parts import OLDEST_PYTHON, PACKAGE, THEIRS, _imported
+from grader.grading.bundling.selfcheck import (
+    REMINDER,
+    Question,
+    SelfCheck,
+    _print,
+    _put_back,
+    ask_all,
+)
+from grader.grading.check import Checked, Checker, checker
+from grader.inside import definitions, harness
+from grader.kernels.isolation import Isolation
+from grader.model import ProbeKey, Reply, ReplyKind, Section, Seed, Visibility
+from grader.packs import Pack, load_pack
+from grader.reports.console import check_report
 
 SAMPLES = Path("submissions")
-CODE = ("adam", "use", "relu", "grad_relu", "relu_network", "partition", "run_experiment")
-PACKAGES = ("numpy", "pandas", "matplotlib", "ipykernel")  # and what these require
+PACKAGES = ("numpy", "pandas")
+IN_JUPYTER = (*PACKAGES, "matplotlib", "ipykernel")
 RUNNER = Path(__file__).with_name("self_checking.py")
-# Other Pythons to try, each with these packages: paths separated as in PATH.
-PYTHONS = os.environ.get("GRADER_SELF_CHECK_PYTHONS", "")
+# Other Pythons to try, each with the packages of IN_JUPYTER: paths separated as in PATH.
+PYTHONS = [
+    path for path in os.environ.get("GRADER_SELF_CHECK_PYTHONS", "").split(os.pathsep) if path
+]
+NO_PYTHONS = pytest.mark.skip(reason="GRADER_SELF_CHECK_PYTHONS names no other Pythons")
+CODE_PAGES = ("cp437", "cp1252")
 RULER = "-" * 80
+WHEEL = "grader-0.1.0-py3-none-any.whl"
 SECRET = "a secret of the tests"  # noqa: S105  and of nothing else
+# Names that IPython sets itself, the last of them for %run.
+IPYTHONS = re.compile(r"_{1,3}|_i{1,3}|_i?\d+|_[ido]h|In|Out|__file__")
+Run = tuple[str, str, str]  # a way, an encoding, the name of a notebook: see RUNNER
 
 
 # ------------------------------------------------------------------------------- what is made
 @pytest.fixture(scope="module")
-def pack() -> Pack:
-    """A2 with a quarter of its known mistakes: all of them take ten seconds to work out."""
-    whole = load_pack("a2", [Path("rubrics")])
-    return replace(whole, mistakes=dict(list(whole.mistakes.items())[::4]))
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Exam]:
+    """The zip that `grader bundle` makes where the course's secret is known; what it asked."""
+    path = tmp_path_factory.mktemp("self-check") / "A2grader.zip"
+    asked: list[Exam] = []
 
+    def kept(pack: Pack, secret: bytes | None) -> Exam:
+        asked.append(Exam.of(pack, secret))
+        return asked[-1]
 
-@pytest.fixture(scope="module")
-def exam(pack: Pack) -> Exam:
-    return Exam.of(pack, None)
-
-
-@pytest.fixture(scope="module")
-def script(exam: Exam, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADER_HIDDEN_SEED", SECRET)
-        text = script_text(exam, 2)
-    path = tmp_path_factory.mktemp("self-check") / "A2grader.py"
-    path.write_text(text, encoding="utf-8")
-    return path
+        patch.setattr("grader.grading.bundling.making.Exam", SimpleNamespace(of=kept))
+        run = CliRunner().invoke(main, ["bundle", "a2", "-o", str(path)], catch_exceptions=False)
+    assert 0 == run.exit_code
+    assert f"{path}: A2grader.py, auto-mpg.data, auto-mpg.data-original." in run.output
+    assert "In the last cell of a notebook: %run -i A2grader.py" in run.output
+    return path, asked[0]
+
+
+@pytest.fixture(scope="module")
+def exam(made: tuple[Path, Exam]) -> Exam:
+    return made[1]
+
+
+@pytest.fixture(scope="module")
+def pack(exam: Exam) -> Pack:
+    return exam.pack
+
+
+@pytest.fixture(scope="module")
+def script(made: tuple[Path, Exam]) -> Path:
+    with zipfile.ZipFile(made[0]) as archive:
+        archive.extractall(made[0].parent)
+    return made[0].with_suffix(".py")
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +120,10 @@ def texts(script: Path) -> dict[str, str]:
     call = lists[0].value
     assert isinstance(call, ast.Call)
     parts = dict(ast.literal_eval(call.args[0]))
-    probes = {f"probe {name}": text for name, text in held(script)["sources"].items()}
-    return {"script": script.read_text(encoding="utf-8"), **parts, **probes}
+    holding = held(script)
+    probes = {f"probe {name}": text for name, text in holding["sources"].items()}
+    snippets = {f"snippet {name}": text for name, text in holding["snippets"].items()}
+    return {"script": script.read_text(encoding="utf-8"), **parts, **probes, **snippets}
 
 
 def held(script: Path) -> dict[str, Any]:
@@ -105,6 +143,18 @@ def test_all_of_it_is_python_3_9(texts: dict[str, str]) -> None:
         ast.parse(text, name, feature_version=OLDEST_PYTHON)
 
 
+def test_it_imports_what_students_have_and_itself(texts: dict[str, str]) -> None:
+    """IPython only where it has to do without as well."""
+    found = {
+        (name, module.partition(".")[0])
+        for name, text in texts.items()
+        for module in _imported(ast.walk(ast.parse(text)))
+    }
+    assert ("differences", "numpy") in found
+    theirs = THEIRS | {PACKAGE}
+    assert {("definitions", "IPython")} == {each for each in found if each[1] not in theirs}
+
+
 def statements(text: str) -> Iterator[str]:
     """The statements and lambdas of a module in one spelling, but for those that say nothing.
 
@@ -112,7 +162,10 @@ def statements(text: str) -> Iterator[str]:
     and plain names or attributes are not: `return self`, `x = 0`.
     """
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr)):
+        if isinstance(node, ast.AugAssign):
+            yield ast.unparse(node)
+            continue
+        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Return, ast.Expr)):
             value = node.value
         elif isinstance(node, ast.Lambda):
             value = node.body
@@ -162,8 +215,26 @@ def test_questions_and_answers_are_public_ones(script: Path, pack: Pack) -> None
     assert asked == [tuple(question) for question in holding["questions"]]
     answered = {**replies_of(holding["expected"]), **replies_of(holding["known"])}
     assert {Visibility.PUBLIC} == {seed.visibility for _, seed in answered}
-    assert SECRET not in json.dumps(holding)
     assert {"title", "perfect", "item"} == set(holding["rubric"])
+    assert set(pack.mistakes) == set(holding["mistakes"])
+
+
+def test_nothing_in_the_zip_knows_the_hidden_seed(
+    made: tuple[Path, Exam], script: Path, pack: Pack
+) -> None:
+    """Neither as it is, nor packed; and none of the numbers that are drawn from it."""
+    with zipfile.ZipFile(made[0]) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    assert {"A2grader.py", *pack.rubric.files} == set(members)
+    members["held"] = json.dumps(held(script)).encode()
+    found = {
+        (call.seed.visibility, name)
+        for call in pack.questions(SECRET.encode())
+        for name, content in members.items()
+        if str(call.number).encode() in content
+    }
+    assert {(Visibility.PUBLIC, "held")} == found
+    assert [] == [name for name, content in members.items() if SECRET.encode() in content]
 
 
 def test_answers_are_data_and_of_the_reference(script: Path, pack: Pack) -> None:
@@ -180,21 +251,39 @@ def test_the_same_pack_gives_the_same_zip(tmp_path: Path) -> None:
     assert first.read_bytes() == again.read_bytes()
 
 
-def test_the_zip_holds_the_script_and_the_data(
-    script: Path, pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = script.read_text(encoding="utf-8")
-    monkeypatch.setattr("grader.grading.bundling.making.script_text", lambda *_: text)
-    made = bundle(pack, tmp_path / "A2grader.zip", 1)
-    with zipfile.ZipFile(made.path) as archive:
-        assert ["A2grader.py", "auto-mpg.data", "auto-mpg.data-original"] == archive.namelist()
-        assert text == archive.read("A2grader.py").decode()
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--gradescope"], "--gradescope needs --wheel: `pip wheel --no-deps -w dist .`"),
+        (["--hidden-seed-file", "README.md"], "--hidden-seed-file are for --gradescope."),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: list[str], words: str) -> None:
+    run = CliRunner().invoke(main, ["bundle", "a2", *options])
+    assert 2 == run.exit_code
+    assert words in run.stderr
+
+
+def test_the_other_form_is_an_autograder(tmp_path: Path) -> None:
+    wheel, seed, path = (tmp_path / name for name in (WHEEL, "seed", "a.zip"))
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("grader/cli/__init__.py", "")
+    seed.write_text(SECRET, encoding="utf-8")
+    options = ["--gradescope", "--wheel", wheel, "--hidden-seed-file", seed, "-o", path]
+    run = CliRunner().invoke(main, ["bundle", "a2", *map(str, options)], catch_exceptions=False)
+    assert (0, f"{path}: setup.sh, run_autograder, {WHEEL}, hidden-seed.\n") == (
+        run.exit_code,
+        run.output,
+    )
+    with zipfile.ZipFile(path) as archive:
+        assert SECRET == archive.read("hidden-seed").decode()
 
 
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ("import numpy as np", "import numpy as np\nimport scipy", "imports scipy"),
+        ("import numpy as np", "import numpy as np\nimport tomllib", "imports tomllib"),
         ("import numpy as np", "match 1:\n    case _:\n        import numpy as np", "Python 3.9"),
     ],
 )
@@ -212,12 +301,20 @@ def test_a_pack_that_needs_more_than_students_have_is_refused(
 
 # ------------------------------------------------------------------------------- what it says
 @pytest.fixture(scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python of its own that finds numpy, pandas, matplotlib, ipykernel, and no more."""
-    folder = tmp_path_factory.mktemp("bare")
+def jupyters_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return bare_python(tmp_path_factory.mktemp("jupyter"), IN_JUPYTER)
+
+
+@pytest.fixture(scope="session")
+def barest_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return bare_python(tmp_path_factory.mktemp("barest"), PACKAGES)
+
+
+def bare_python(folder: Path, packages: tuple[str, ...]) -> str:
+    """Make a Python of its own that finds these packages, what they require, and no more."""
     venv.create(folder, symlinks=True)
     site = next(folder.glob("lib/python*/site-packages"))
-    for distribution in required(PACKAGES):
+    for distribution in required(packages):
         for top in {file.parts[0] for file in distribution.files or () if ".." not in file.parts}:
             place = site / top
             if not place.exists():
@@ -247,146 +344,247 @@ def clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def run_bare(python: str, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_bare(
+    python: str, *arguments: str | Path, cwd: Path, seconds: float | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [python, *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**clean(), "PYTHONIOENCODING": "utf-8"},
+        env={**clean(), "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", **env},
         check=False,
+        timeout=seconds,
     )
+
+
+@pytest.fixture(scope="module")
+def notebooks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every notebook of submissions/, by its name there; `shadowed` is made of one of them."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    with zipfile.ZipFile(SAMPLES / "a2-canvas-export.zip") as archive:
+        contents = {n: archive.read(n) for n in archive.namelist() if n.endswith(".ipynb")}
+    contents |= {path.stem: path.read_bytes() for path in (SAMPLES / "notebooks").glob("*.ipynb")}
+    shadowed = json.loads(contents["relu-in-place"])
+    shadowed["cells"].append(
+        {**shadowed["cells"][-1], "source": "list = len = str = zip = sum = 7"}
+    )
+    contents["shadowed"] = json.dumps(shadowed).encode()
+    found = {name: folder / f"{i}.ipynb" for i, name in enumerate(contents)}
+    for name, path in found.items():
+        path.write_bytes(contents[name])
+    return found
 
 
 @dataclass(frozen=True)
-class HandedIn:
-    """A notebook of submissions/ and its true points, worked out by hand; `either`: or not."""
+class Samples:
+    """Every notebook of submissions/, and what `grader check --quick` finds in it."""
 
-    path: Path
-    code: tuple[str, ...]  # its definitions: these are what the script checks
-    items: dict[str, float]
-    either: bool
+    pack: Pack
+    checking: Checker
+    notebooks: dict[str, Path]
+    checked: dict[str, Checked]  # without those that are refused
 
+    def code_points(self, name: str) -> Decimal:
+        points = self.checked[name].grade.score.sections[Section.CODE].points
+        assert points is not None
+        return points
 
-@pytest.fixture(scope="module")
-def handed_in(tmp_path_factory: pytest.TempPathFactory) -> list[HandedIn]:
-    """Every notebook of submissions/ that can be read, those with the same definitions once."""
-    folder = tmp_path_factory.mktemp("notebooks")
-    manifest = json.loads((SAMPLES / "manifest.json").read_text(encoding="utf-8"))
-    found: dict[tuple[str, ...], HandedIn] = {}
-    with zipfile.ZipFile(SAMPLES / "a2-canvas-export.zip") as archive:
-        for entry in [*manifest["students"], *manifest["notebooks"]]:
-            if entry["code"] is None:
-                continue
-            name = entry["file"]
-            content = archive.read(name) if "student" in entry else (SAMPLES / name).read_bytes()
-            cells = notebook.parse(content.decode("utf-8-sig")).cells
-            code = definitions(c.source for c in cells if c.cell_type == "code")
-            path = folder / f"{len(found)}.ipynb"
-            path.write_bytes(content)
-            either = bool(entry.get("either"))
-            found.setdefault(code, HandedIn(path, code, entry["items"], either))
-    return list(found.values())
+    def said(self, found: Checked, encoding: str = "utf-8") -> str:
+        """What `grader check` prints of points and reasons, on a terminal of this encoding."""
+        to = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        text = check_report(found.grade, self.pack.rubric, found.exhibits, found.facts, to=to)
+        title, _file, rest = text.split("\n", 2)
+        return f"{title}\n{rest.partition('What people will look at')[0]}".strip()
 
 
 @pytest.fixture(scope="module")
-def by_the_grader(exam: Exam, script: Path, handed_in: list[HandedIn]) -> dict[Path, str]:
-    """What `grader check` says of the items of some that lost points, by their definitions."""
-    assert script.exists()  # so the exam knows the mistakes already
-    wrong = [each for each in handed_in if sum(each.items[i] for i in CODE) < 70]
-    return {each.path: _said(exam, each.code) for each in wrong[::4]}
-
-
-def _said(exam: Exam, code: tuple[str, ...]) -> str:
-    scope: dict[str, Any] = {"__name__": "__main__"}
-    with contextlib.redirect_stdout(io.StringIO()):
-        for source in code:
-            with contextlib.suppress(Exception):
-                exec(source, scope)  # noqa: S102  of the made-up students' notebooks
+def samples(exam: Exam, notebooks: dict[str, Path]) -> Iterator[Samples]:
+    """All of them by one fork server, with the answers of known mistakes that are there already."""
     limits = exam.pack.rubric.limits.limits()
-    replies = {call.key: ask(call, Names(scope), limits) for call in exam.pack.questions(None)}
-    results = exam.results(replies)
-    grade = Grade(
-        student=Student(name=""),
-        file="",
-        sha256="",
-        run=RunRecord(outcome=RunOutcome.COMPLETE),
-        score=score(exam.pack.rubric, results, {}),
-    )
-    exhibits = exam.exhibition.of(results, replies)
-    said = feedback(grade, exam.pack.rubric, exhibits)
-    return "\n".join(feedback_lines(said)).strip()
+    checked = {}
+    with checker(exam.pack, limits, Isolation.AUTO, print, quick=True) as quick:
+        checking = replace(quick, exam=exam)
+        for name, path in notebooks.items():
+            with contextlib.suppress(SubmissionError):
+                checked[name] = checking.check(path)
+        yield Samples(exam.pack, checking, notebooks, checked)
+
+
+def said_of_the_code(text: str) -> str:
+    """What a self-check prints of the same, after where the names come from."""
+    return text.partition("\n\n")[2].partition(RULER)[0].strip()
+
+
+def execution_grade(text: str) -> str:
+    (points,) = re.findall("^Execution grade +(.*)$", text, re.MULTILINE)
+    return str(points)
+
+
+def compare(python: str, script: Path, samples: Samples, runs: Sequence[Run], folder: Path) -> None:
+    """Assert that a self-check says of each notebook what the grader says of it."""
+    assert run_bare(python, "-c", "import grader", cwd=folder).returncode
+    files = [(way, encoding, samples.notebooks[name]) for way, encoding, name in runs]
+    texts = printed_by_runner(python, script, files, folder)
+    for (way, encoding, name), text in zip(runs, texts, strict=True):
+        if name in samples.checked:
+            right = samples.said(samples.checked[name], encoding)
+            assert right == said_of_the_code(text), (way, encoding, name)
+            assert right.count("?") == samples.said(samples.checked[name]).count("?")
+            assert f"{samples.code_points(name):f} of 70" == execution_grade(text), name
+        else:
+            assert "is not a Jupyter notebook, or it is damaged" in " ".join(text.split())
+
+
+def printed_by_runner(
+    python: str,
+    script: Path,
+    runs: Sequence[tuple[str, str, Path]],
+    folder: Path,
+    *,
+    seconds: float | None = None,
+) -> list[str]:
+    asked, out = folder / "runs.json", folder / "said.json"
+    asked.write_text(json.dumps([[way, code, str(path)] for way, code, path in runs]), "utf-8")
+    run = run_bare(python, RUNNER, script, asked, out, cwd=folder, seconds=seconds)
+    assert ("", "") == (run.stdout, run.stderr)
+    said: list[str] = json.loads(out.read_text(encoding="utf-8"))
+    return said
+
+
+def every_way(samples: Samples) -> list[Run]:
+    """All as on Windows; those that lost points as on Linux too, where each question forks.
+
+    And two of them with code pages.
+    """
+    alone = sorted(path.stem for path in (SAMPLES / "notebooks").glob("*.ipynb"))
+    lost = [name for name in alone if samples.code_points(name) < 70]
+    assert (60, 1, 8) == (len(samples.notebooks), 60 - len(samples.checked), len(lost))
+    runs = [("windows", "utf-8", name) for name in samples.notebooks]
+    runs += [("fork", "utf-8", name) for name in lost]
+    return runs + [("windows", page, name) for name in lost[:2] for page in CODE_PAGES]
 
 
 @pytest.mark.kernel
-def test_it_gives_the_points_and_says_the_words_of_the_grader(  # noqa: PLR0917  pytest's fixtures
-    script: Path,
-    bare_python: str,
-    handed_in: list[HandedIn],
-    by_the_grader: dict[Path, str],
-    pack: Pack,
-    tmp_path: Path,
+def test_it_says_of_every_notebook_what_grader_check_says(
+    script: Path, jupyters_python: str, samples: Samples, tmp_path: Path
 ) -> None:
-    """Of every notebook of submissions/, where nothing can be forked and where it can.
+    """All points and all words."""
+    contents = {path: path.read_bytes() for path in samples.notebooks.values()}
+    compare(jupyters_python, script, samples, every_way(samples), tmp_path)
+    assert contents == {path: path.read_bytes() for path in samples.notebooks.values()}
 
-    The true points are those that tests/test_sample_export.py holds the grader to.
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("python", PYTHONS or [pytest.param("", marks=NO_PYTHONS)])
+def test_it_says_the_same_on_other_pythons(
+    python: str, script: Path, samples: Samples, tmp_path: Path
+) -> None:
+    compare(python, script, samples, every_way(samples), tmp_path)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", ["right", "relu-by-np-max"])
+def test_a_run_of_all_cells_comes_to_the_same(name: str, samples: Samples) -> None:
+    """What `grader check` says without --quick; a cell of the second one fails."""
+    checking = samples.checking
+    assert isinstance(checking.executor, NotebookExecutor)
+    executor = replace(checking.executor, definitions_only=False)
+    full = replace(checking, executor=executor, ran=True).check(samples.notebooks[name])
+    assert (name != "right") == bool(full.grade.run.failed_cells)
+    assert samples.said(samples.checked[name]) == samples.said(full)
+
+
+@pytest.mark.kernel
+def test_with_numpy_and_pandas_only_it_runs_from_its_first_line_to_its_last(
+    script: Path, barest_python: str, samples: Samples, tmp_path: Path
+) -> None:
+    """As a student starts it, beside the notebook; it ends with the other points.
+
+    On a machine of another kind: there BLAS rounds otherwise.
     """
-    titles = {item.id: item.title for item in pack.rubric.item}
-    assert len(by_the_grader) > 4
-    for python in (bare_python, *filter(None, PYTHONS.split(os.pathsep))):
-        assert run_bare(python, "-c", "import grader", cwd=tmp_path).returncode
-        said = said_by(python, script, "here", [each.path for each in handed_in], tmp_path)
-        for each in handed_in:
-            for item in () if each.either else CODE:
-                (line,) = re.findall(
-                    rf"^{re.escape(titles[item])} .*", said[each.path], re.MULTILINE
-                )
-                points = line.removeprefix(titles[item]).split()[0]
-                assert f"{each.items[item]:g}" == points, (each.path, item)
-        again = said_by(python, script, "fork", list(by_the_grader), tmp_path)
-        for path, text in by_the_grader.items():
-            assert [text, text] == [one[path].split(RULER)[0].strip() for one in (said, again)]
-
-
-def said_by(
-    python: str, script: Path, way: str, notebooks: list[Path], folder: Path
-) -> dict[Path, str]:
-    out = folder / "said.json"
-    run = run_bare(python, RUNNER, script, out, way, *notebooks, cwd=folder)
-    assert ("", "") == (run.stdout, run.stderr)
-    return {Path(p): text for p, text in json.loads(out.read_text(encoding="utf-8")).items()}
+    for module in ("IPython", "matplotlib"):
+        assert run_bare(barest_python, "-c", f"import {module}", cwd=tmp_path).returncode
+    shutil.copy(samples.notebooks["no-relu"], tmp_path / "Lee-A2.ipynb")
+    shutil.copy(script, tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    run = run_bare(barest_python, "A2grader.py", cwd=tmp_path, OPENBLAS_CORETYPE="Prescott")
+    assert ("", 0) == (run.stderr, run.returncode)
+    assert run.stdout.startswith("Checked: the definitions in Lee-A2.ipynb, as it is saved")
+    assert samples.said(samples.checked["no-relu"]) == said_of_the_code(run.stdout)
+    words = ["Execution grade 50 of 70", "A person gives up to 30 points more, for:"]
+    for item in samples.pack.rubric.item:
+        if item.section is Section.EXTRA_CREDIT:
+            words.append("For extra credit a person gives up to 2 points, for:")
+        if item.marked:
+            words += [f"{item.title} {item.marked.points:f}"]
+            words += [f"- {each}" for each in item.marked.criteria]
+    tail = run.stdout.rpartition(RULER)[2]
+    assert " ".join([*words, REMINDER]) == " ".join(tail.split())
+    assert files == {path: path.read_bytes() for path in tmp_path.iterdir()}
 
 
 @pytest.mark.kernel
 def test_in_the_last_cell_it_checks_the_names_and_leaves_them_alone(
-    script: Path, bare_python: str, handed_in: list[HandedIn], tmp_path: Path
+    script: Path, jupyters_python: str, samples: Samples, tmp_path: Path
 ) -> None:
-    """In a real kernel, where a fork has threads beside it; with names that a script may have."""
-    right = next(each for each in handed_in if sum(each.items[i] for i in CODE) == 70)
-    definitions_only = "\n".join(right.code)
-    names = "g, X, test, script, parts, names, sys, json = 'gXtspnsj'; before = dict(globals())"
+    """In a real kernel, where a fork has threads beside it, and where there is no fork.
+
+    With names that a script may have, and those of built-in functions.
+    """
+    shutil.copy(samples.notebooks["no-relu"], tmp_path / "Lee-A2.ipynb")
+    shutil.copy(script, tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    names = "g, X, test, script, parts, names, sys, json = 'gXtspnsj'"
+    before = "before = dict(globals())"
     changed = "{n for n in {**before, **globals()} if before.get(n) is not globals().get(n)}"
-    left_over = f"print(sorted(n for n in {changed} if n[:1] != '_'))"
-    (tmp_path / "bare").mkdir()
-    command = [bare_python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = {"argv": command, "display_name": "bare", "language": "python"}
-    (tmp_path / "bare" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
-    specs = KernelSpecManager(kernel_dirs=[str(tmp_path)])
-    manager = KernelManager(kernel_name="bare", kernel_spec_manager=specs)
-    manager.start_kernel(cwd=str(script.parent), env=clean())
+    with kernel(jupyters_python, tmp_path) as client:
+        defined = "\n".join(code_of(samples.notebooks["right"]))
+        assert "" == printed_by(client, f"{defined}\n{names}\n{before}")
+        forked = printed_by(client, "%run -i A2grader.py")
+        left = printed_by(client, f"print({changed})")
+        file = printed_by(client, "%run A2grader.py Lee-A2.ipynb")
+        none = printed_by(client, "%run A2grader.py Ng-A2.ipynb")
+        defined = "\n".join(code_of(samples.notebooks["shadowed"]))
+        assert "" == printed_by(client, f"import os; del os.fork\n{defined}\n{before}")
+        here = printed_by(client, "%run -i A2grader.py")
+        left_here = printed_by(client, f"print({changed})")
+    for name, text in (("right", forked), ("no-relu", file), ("shadowed", here)):
+        assert samples.said(samples.checked[name]) == said_of_the_code(text)
+    for text in (forked, here):
+        assert text.startswith("Checked: what the names of your notebook stand for now.")
+    assert file.startswith("Checked: the definitions in Lee-A2.ipynb, as it is saved")
+    assert "There is no file Ng-A2.ipynb.\n" == none
+    for text in (left, left_here):
+        assert {"before"} == {n for n in ast.literal_eval(text) if not IPYTHONS.fullmatch(n)}
+    assert files == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def code_of(path: Path) -> tuple[str, ...]:
+    """The definitions of a notebook: what a kernel can be given without waiting for its cells."""
+    cells = notebook.parse(path.read_text(encoding="utf-8-sig")).cells
+    return definitions.definitions(c.source for c in cells if c.cell_type == "code")
+
+
+@contextlib.contextmanager
+def kernel(python: str, folder: Path) -> Iterator[BlockingKernelClient]:
+    """Start a kernel of a Python that has nothing of the grader."""
+    with tempfile.TemporaryDirectory() as specs:
+        command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec = {"argv": command, "display_name": "bare", "language": "python"}
+        (Path(specs) / "bare").mkdir()
+        (Path(specs) / "bare" / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+        found = KernelSpecManager(kernel_dirs=[specs])
+        manager = KernelManager(kernel_name="bare", kernel_spec_manager=found)
+        manager.start_kernel(cwd=str(folder), env=clean())
     client = manager.blocking_client()
     try:
         client.start_channels()
         client.wait_for_ready(timeout=120)
-        assert "" == printed_by(client, f"{definitions_only}\n{names}")
-        said = printed_by(client, "%run -i A2grader.py")
-        left = printed_by(client, left_over)
+        yield client
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    assert re.search("^Execution grade {30,}70 of 70$", said, re.MULTILINE)
-    assert "different but similar" in " ".join(said.split())
-    assert "['before']" == left.strip()
 
 
 def printed_by(client: BlockingKernelClient, code: str) -> str:
@@ -423,9 +621,17 @@ def test_beside_no_notebook_or_a_broken_one_it_says_so(script: Path, tmp_path: P
 
 WILD = """
 import os, sys
+class Here:
+    process = os.getpid()
+eaten = []
 def predict(w, x):
+    if os.getpid() == Here.process:
+        os._exit(7)
     while True:
-        pass
+        try:
+            eaten.append(len(eaten))
+        except:
+            pass
 def fit_line(x, t):
     print("loud " * 1000)
     sys.stderr.write("loud")
@@ -433,27 +639,115 @@ def fit_line(x, t):
 def rmse(w, x, t):
     os._exit(1)
 """
+HANGING = """
+import time
+def predict(w, x):
+    while True:
+        try:
+            time.sleep(60)
+        except:
+            pass
+"""
+INTERRUPTED = """
+import numpy as np, os, signal
+def predict(w, x):
+    os.kill(os.getpid(), signal.SIGINT)
+    while True:
+        pass
+def fit_line(x, t):
+    return np.linalg.lstsq(np.column_stack([np.ones_like(x), x]), t, rcond=None)[0]
+def rmse(w, x, t):
+    return np.sqrt(np.mean((t - predict(w, x)) ** 2))
+"""
+TOO_LONG = "Your code did not come to an end in the time that a test has."
+MOST_SECONDS = 600.0  # for what would never end otherwise
 
 
-def test_code_that_hangs_prints_raises_or_ends_the_process_is_a_line_each(tmp_path: Path) -> None:
-    shutil.copytree("docs/examples/line", tmp_path / "line")
-    rubric = tmp_path / "line" / "rubric.toml"
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the self-check of a small assignment that gives a test half a second."""
+    folder = tmp_path_factory.mktemp("line")
+    shutil.copytree("docs/examples/line", folder / "line")
+    rubric = folder / "line" / "rubric.toml"
     text = rubric.read_text(encoding="utf-8")
     rubric.write_text(text.replace("probe_seconds = 5", "probe_seconds = 0.5"), encoding="utf-8")
-    made = bundle(load_pack("line", [tmp_path]), tmp_path / "line.zip", 1)
+    made = bundle(load_pack("line", [folder]), folder / "line.zip", 1)
     with zipfile.ZipFile(made.path) as archive:
-        archive.extractall(tmp_path)
-    cell = {"cell_type": "code", "source": WILD.splitlines(keepends=True)}
-    (tmp_path / "Lee-line.ipynb").write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+        archive.extractall(folder)
+    return folder / "linegrader.py"
+
+
+def written(folder: Path, code: str) -> Path:
+    """Write a notebook of one cell."""
+    cell = {"cell_type": "code", "source": code.splitlines(keepends=True)}
+    path = folder / "Lee-line.ipynb"
+    path.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+    return path
+
+
+def test_code_that_hangs_prints_raises_or_ends_the_process_is_a_line_each(
+    line: Path, tmp_path: Path
+) -> None:
+    """Nothing of it is run outside of a fork, not even what swallows every exception."""
+    shutil.copy(line, tmp_path)
+    written(tmp_path, WILD)
     before = {path: path.read_bytes() for path in tmp_path.glob("*.*")}
-    run = run_bare(sys.executable, "linegrader.py", cwd=tmp_path)
+    run = run_bare(sys.executable, "linegrader.py", cwd=tmp_path, seconds=MOST_SECONDS)
     said = " ".join(run.stdout.split())
     assert ("", 0, False) == (run.stderr, run.returncode, "loud" in said)
-    assert "Your code did not come to an end in the time that a test has." in said
+    assert TOO_LONG in said
     assert "Your code stopped with ValueError. not yet (in `fit_line`, at: raise" in said
     assert "Your code ended the Python process (or ran out of memory)." in said
-    assert re.search("^Execution grade {30,}0 of 12$", run.stdout, re.MULTILINE)
+    assert "0 of 12" == execution_grade(run.stdout)
     assert before == {path: path.read_bytes() for path in tmp_path.glob("*.*")}
+
+
+def test_where_nothing_forks_a_bare_except_does_not_hang_for_ever(
+    line: Path, tmp_path: Path
+) -> None:
+    runs = [("here", "utf-8", written(tmp_path, HANGING))]
+    (text,) = printed_by_runner(sys.executable, line, runs, tmp_path, seconds=MOST_SECONDS)
+    assert TOO_LONG in " ".join(text.split())
+    assert "0 of 12" == execution_grade(text)
+
+
+def test_on_windows_an_interrupted_test_counts_as_failed(line: Path, tmp_path: Path) -> None:
+    """The others go on: all points but those for `predict`, which `rmse` is tested without."""
+    runs = [("windows", "utf-8", written(tmp_path, INTERRUPTED))]
+    (text,) = printed_by_runner(sys.executable, line, runs, tmp_path, seconds=MOST_SECONDS)
+    assert "Your code stopped with KeyboardInterrupt." in text
+    assert "10 of 12" == execution_grade(text)
+
+
+@pytest.mark.parametrize("came", ["timeout", "OSError"])
+def test_where_forks_do_not_answer_it_asks_in_the_process_itself(
+    came: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library does not survive forking; there are too many processes."""
+
+    def ask_in_fork(*_: object, **__: object) -> tuple[str, bytes]:
+        if came == "OSError":
+            raise OSError
+        return came, b""
+
+    monkeypatch.setattr(harness, "ask_in_fork", ask_in_fork)
+    key = ("doubled", Seed(Visibility.PUBLIC, 0))
+    question = Question(key, "def doubled(names, rng): return 2 * names.x", 0)
+    check = SimpleNamespace(questions=[question], probe_seconds=60.0, answer_bytes=1 << 20)
+    reply = ask_all(cast("SelfCheck", check), {"x": 21})[key]
+    assert (ReplyKind.VALUE, 42) == (reply.kind, reply.value)
+
+
+@pytest.mark.parametrize(("encoding", "signs"), [("cp437", "! ≥ - >"), ("cp1252", "! > - >")])
+def test_signs_that_a_code_page_lacks_are_those_of_grader_check(encoding: str, signs: str) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding, newline="\n")
+    with contextlib.redirect_stdout(stream):
+        _print(["≠ ≥ − →"])  # noqa: RUF001  the signs meant
+    assert f"{signs}\n" == written.getvalue().decode(encoding)
+
+
+GENERATORS = (np.random.default_rng, np.random.RandomState, random.Random)
 
 
 def test_names_classes_and_contents_are_put_back() -> None:
@@ -464,8 +758,13 @@ def test_names_classes_and_contents_are_put_back() -> None:
             """Do nothing."""
 
     Network.__module__ = "__main__"
-    array, listed = np.arange(3.0), [1]
-    scope: dict[str, Any] = {"Network": Network, "array": array, "listed": listed, 7: 7}  # type: ignore[dict-item]  # a notebook can do that
+    array, listed, told = np.arange(3.0), [1], {"a": 1}
+    frozen = np.zeros(1)
+    scope: dict[str, Any] = {"Network": Network, "frozen": frozen, "array": array}
+    scope |= {"listed": listed, "told": told}
+    scope[7] = 7  # type: ignore[index]  # a notebook can do that
+    for new in GENERATORS:
+        scope[new.__name__] = new(1)
     before, attributes = dict(scope), dict(vars(Network))
     drawn = np.random.RandomState(1).get_state()
     np.random.set_state(drawn)  # noqa: NPY002  students draw from it
@@ -473,11 +772,17 @@ def test_names_classes_and_contents_are_put_back() -> None:
         scope.update(Network=int, more=1)
         del scope["listed"]
         listed.append(2)
+        told.clear()
         array[:] = 0
+        frozen.flags.writeable = False  # what cannot be put back keeps nothing else from it
+        for new in GENERATORS:
+            scope[new.__name__].uniform(0, 1)
         Network.use = Network.more = lambda _: None  # type: ignore[method-assign, attr-defined]  # stand-ins
         del Network.size
         np.random.uniform()  # noqa: NPY002  as above
     assert before == scope
     assert attributes == dict(vars(Network))
-    assert ([1], [0.0, 1.0, 2.0]) == (listed, array.tolist())
+    assert ([1], {"a": 1}) == (listed, told)
+    for new in GENERATORS:
+        assert new(1).uniform(0, 1) == scope[new.__name__].uniform(0, 1)
     assert np.random.RandomState(1).uniform() == np.random.uniform()  # noqa: NPY002  as above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import signal
 import time
@@ -32,6 +33,30 @@ def test_what_a_probe_changes_is_unchanged_afterwards() -> None:
         "names.x.append(2)\nreturn names.x", **scope
     )
     assert [1] == scope["x"]
+
+
+@pytest.mark.parametrize(
+    ("library", "file"),
+    [
+        (r"C:\Python39\Lib", r"C:\Python39\Lib\statistics.py"),
+        (r"C:\Python39\Lib", r"C:\Python39\Lib\site-packages\numpy\core.py"),
+        ("/usr/lib/python3.9", "/usr/lib/python3.9/statistics.py"),
+        ("/usr/lib/python3.9", "/usr/lib/python3/dist-packages/numpy/core.py"),
+    ],
+)
+def test_the_line_that_is_told_is_the_students_and_not_a_librarys(
+    library: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last line of theirs that led to the error, wherever Python is installed."""
+    monkeypatch.setattr(harness, "_LIBRARY", library)
+    scope: dict[str, Any] = {}
+    cell = "def theirs():\n    return mean()\n"
+    for name, source in ((file, "def mean():\n    raise ValueError('no data')\n"), ("cell", cell)):
+        monkeypatch.setitem(linecache.cache, name, (1, None, source.splitlines(True), name))
+        exec(compile(source, name, "exec"), scope)  # noqa: S102  the lines above
+    status, reply = ask("return names.theirs()", **scope)
+    assert "done" == status
+    assert b"no data (in `theirs`, at: return mean())" in reply
 
 
 @pytest.mark.parametrize("loop", [ENDLESS, "sum(range(10**13))"])

@@ -7,6 +7,6 @@ Gradescope, which holds the grader itself.
 """
 
 from grader.grading.bundling.autograder import autograder
-from grader.grading.bundling.making import Bundle, bundle, script_text
+from grader.grading.bundling.making import Bundle, bundle
 
-__all__ = ["Bundle", "autograder", "bundle", "script_text"]
+__all__ = ["Bundle", "autograder", "bundle"]

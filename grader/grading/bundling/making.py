@@ -83,7 +83,7 @@ def script_text(exam: Exam, jobs: int) -> str:
 
 CLOSING = """\
 try:
-    if _A2grader_status and "get_ipython" not in _A2grader.__globals__:
+    if _A2grader_status and "get_ipython" not in __import__("builtins").__dict__:
         raise SystemExit(_A2grader_status)
 finally:
     del _A2grader, _A2grader_status

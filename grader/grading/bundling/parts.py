@@ -37,7 +37,7 @@ from grader.reports import feedback, lines
 
 OLDEST_PYTHON = (3, 9)
 PACKAGE = "_A2grader"  # any name would do that nobody else has
-THEIRS = frozenset({"numpy", "pandas"}) | sys.stdlib_module_names
+THEIRS = frozenset({"numpy", "pandas"}) | (sys.stdlib_module_names - {"tomllib"})  # new in 3.11
 MODULES = (  # each after those that it imports
     *(older, errors, text, model, harness, differences, checks, pictures, plain_rubric, mistakes),
     *(evidence, answers, judging, scoring, exhibits, diagnosis, definitions, feedback, lines),

@@ -21,11 +21,13 @@ import random
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -57,7 +59,16 @@ from grader.model import (
 )
 from grader.pictures import Painter
 from grader.reports.feedback import feedback, points_words
-from grader.reports.lines import SIGNS, WIDTH, feedback_lines, row, sentence_lines
+from grader.reports.lines import (
+    SIGNS,
+    WIDTH,
+    encoding_of,
+    feedback_lines,
+    has_signs,
+    row,
+    sentence_lines,
+    writable,
+)
 from grader.rubric import Rubric
 from grader.scoring import score
 from grader.text import plain
@@ -67,6 +78,10 @@ Replies: TypeAlias = Mapping[ProbeKey, Reply]
 WRONG_USE = 2
 OLDEST_NUMPY = (1, 24)  # the first that bounds the header of an array that it reads
 DEFINITION_SECONDS = 10.0
+TRIVIAL_SECONDS = 10.0
+AGAIN_SECONDS = 0.1  # after which time is called again
+GENTLY = 5  # times; then it is called
+OFTEN_SECONDS = 2e-5  # apart
 COPIED_BYTES = 16 << 20  # of an array that is put back as it was; of larger ones only the name is
 COPIED_PARTS = 10_000
 IN_NOTEBOOK = (
@@ -95,6 +110,13 @@ class Question:
     key: ProbeKey
     source: str
     number: int
+
+
+TRIVIAL = Question(  # if a fork does not answer this, it is BLAS that does not survive forking
+    key=("trivial", Seed(Visibility.PUBLIC, 0)),
+    source="def trivial(names, rng): return float((rng.rand(300, 300) @ rng.rand(300, 300)).sum())",
+    number=0,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,8 +246,9 @@ def main(held: Mapping[str, Any], parts: Mapping[str, ModuleType], names: Scope)
         check = SelfCheck.of(held, parts)
         where, scope, file = _to_check(check.script, names)
         replies = ask_all(check, scope)
-        lines = check.report(replies, file, plain_signs=not _can_write("".join(SIGNS.values())))
-        _print([*lines, "", *sentence_lines(where)])
+        signs = has_signs("".join(SIGNS.values()), encoding_of(sys.stdout))
+        lines = check.report(replies, file, plain_signs=not signs)
+        _print([*sentence_lines(where), "", *lines])
     except _CannotCheck as why:
         _print(sentence_lines(str(why)))
         return WRONG_USE
@@ -241,22 +264,9 @@ def _refuse_old_numpy() -> None:
         raise _CannotCheck(f"This needs NumPy {oldest} or later; here is {np.__version__}.")
 
 
-def _can_write(signs: str) -> bool:
-    """Whether what is printed to has these signs."""
-    try:
-        signs.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except (LookupError, UnicodeEncodeError):
-        return False
-    return True
-
-
 def _print(lines: Sequence[str]) -> None:
     """Print at once, whatever the stream's encoding lacks."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = "\n".join(lines) + "\n"
-    with contextlib.suppress(LookupError):
-        text = text.encode(encoding, "replace").decode(encoding)
-    sys.stdout.write(text)
+    sys.stdout.write(writable("\n".join(lines) + "\n", encoding_of(sys.stdout)))
     sys.stdout.flush()
 
 
@@ -285,12 +295,16 @@ def _known(held: Mapping[str, Any], expected: Replies) -> dict[str, list[Replies
 
 # ------------------------------------------------------------------------------- whose names
 def _to_check(script: str, names: Scope) -> tuple[str, Scope, str]:
-    """Return where the names come from in a sentence, the names, and the file they are of."""
+    """Return where the names come from in a sentence, the names, and the file they are of.
+
+    IPython has arguments of its own; one that names a notebook was given to `%run`.
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    if shell is not None:
+    arguments = sys.argv[1:]
+    if shell is not None and not any(each.endswith(".ipynb") for each in arguments):
         return IN_NOTEBOOK, shell.user_ns, ""
-    notebook = _notebook(script, names.get("__file__", ""), sys.argv[1:])
+    notebook = _notebook(script, names.get("__file__", ""), arguments)
     where = IN_FILE.format(file=notebook.name, script=script)
     return where, _defined(_cells(notebook)), notebook.name
 
@@ -298,7 +312,8 @@ def _to_check(script: str, names: Scope) -> tuple[str, Scope, str]:
 def _notebook(script: str, file: str, arguments: Sequence[str]) -> Path:
     """Return the notebook that was asked for, or the only one that it can be."""
     if arguments:
-        return Path(arguments[0])
+        named = [each for each in arguments if each.endswith(".ipynb")]
+        return Path([*named, *arguments][0])
     folder = Path(file).resolve().parent if file else Path.cwd()
     there = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
     stem = Path(script).stem.lower().replace("grader", "")
@@ -342,30 +357,37 @@ def _defined(cells: Sequence[str]) -> Scope:
         name = f"<definition {i}>"
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
         # Anything may be raised, SystemExit too; the next one still counts.
-        suppressed = contextlib.suppress(Exception, SystemExit, _TimeIsUp)
-        with suppressed, _quiet(), _limited(DEFINITION_SECONDS):
-            exec(compile(source, name, "exec"), scope)  # noqa: S102  the student's own text
+        with contextlib.suppress(Exception, SystemExit), _quiet():
+            _within(DEFINITION_SECONDS, partial(_run, source, name, scope))
     return scope
+
+
+def _run(source: str, name: str, scope: Scope) -> None:
+    exec(compile(source, name, "exec"), scope)  # noqa: S102  the student's own text
 
 
 # ------------------------------------------------------------------------------- asking
 def ask_all(check: SelfCheck, scope: Scope) -> dict[ProbeKey, Reply]:
     """Put every question to the names in `scope`, which are the same afterwards."""
     apart = sys.platform == "linux" and hasattr(os, "fork")  # elsewhere a fork may hang in BLAS
+    sure = False  # that it is the student's code if a fork does not answer
     replies: dict[ProbeKey, Reply] = {}
     for question in check.questions:
-        reply = _asked_apart(check, question, scope) if apart else None
-        if reply is None or reply.kind is ReplyKind.TIMEOUT:
-            again = _asked_here(check, question, scope)
-            # What answers here and not in a fork: a library that does not survive forking.
-            apart = apart and again.kind is ReplyKind.TIMEOUT
-            reply = again
+        reply = _asked_apart(check, question, scope, check.probe_seconds) if apart else None
+        if reply is not None and reply.kind is ReplyKind.TIMEOUT and not sure:
+            # Some libraries do not survive forking. What hangs by itself must not come in here.
+            other = _asked_apart(check, TRIVIAL, {}, TRIVIAL_SECONDS)
+            sure = apart = other is not None and other.kind is ReplyKind.VALUE
+        if reply is None or not apart:
+            reply = _asked_here(check, question, scope)
         replies[question.key] = reply
     return replies
 
 
-def _asked_apart(check: SelfCheck, question: Question, scope: Scope) -> Reply:
-    """Ask in a fork: whatever happens there has happened nowhere else."""
+def _asked_apart(
+    check: SelfCheck, question: Question, scope: Scope, seconds: float
+) -> Reply | None:
+    """Ask in a fork: what happens there has happened nowhere else. None if there can be none."""
     sys.stdout.flush()
     sys.stderr.flush()
     call = {
@@ -373,9 +395,12 @@ def _asked_apart(check: SelfCheck, question: Question, scope: Scope) -> Reply:
         "probe_id": question.key[0],
         "number": question.number,
     }
-    status, payload = harness.ask_in_fork(
-        call, _names(scope), seconds=check.probe_seconds, limit=check.answer_bytes
-    )
+    try:
+        status, payload = harness.ask_in_fork(
+            call, _names(scope), seconds=seconds, limit=check.answer_bytes
+        )
+    except OSError:  # too many processes, too little memory
+        return None
     if status == "done":
         return decode(payload, limit=check.answer_bytes)
     return Reply(ReplyKind(status))
@@ -384,12 +409,11 @@ def _asked_apart(check: SelfCheck, question: Question, scope: Scope) -> Reply:
 def _asked_here(check: SelfCheck, question: Question, scope: Scope) -> Reply:
     """Ask in this process, and put everything back."""
     asked = (question.source, question.key[0], question.number)
-    try:
-        with _put_back(scope), _quiet(), _limited(check.probe_seconds) as is_up:
-            payload = harness.answer(*asked, _names(scope))
-    except _TimeIsUp:  # just when the answer was there
+    with _put_back(scope), _quiet():
+        payload = _within(check.probe_seconds, lambda: harness.answer(*asked, _names(scope)))
+    if payload is None:
         return Reply(ReplyKind.TIMEOUT)
-    return Reply(ReplyKind.TIMEOUT) if is_up() else decode(payload, limit=check.answer_bytes)
+    return decode(payload, limit=check.answer_bytes)
 
 
 def _names(scope: Scope) -> harness.Names:
@@ -400,26 +424,36 @@ class _TimeIsUp(BaseException):
     """A question took too long. Not an Exception, which a student's code may catch."""
 
 
-@contextlib.contextmanager
-def _limited(seconds: float) -> Iterator[Callable[[], bool]]:
-    """Raise _TimeIsUp after `seconds` where there is a timer; yield what says whether it was."""
-    fired: list[bool] = []
+def _within(seconds: float, work: Callable[[], Any]) -> Any:
+    """Return what `work` returns; None if it took too long, where there is a timer.
+
+    A bare `except:` swallows _TimeIsUp. So it is raised again and again, after a while so often
+    that it comes where nothing catches it, between one round of a loop and the next.
+    """
     main_thread = threading.current_thread() is threading.main_thread()
     if not main_thread or not hasattr(signal, "setitimer"):
-        yield lambda: False
-        return
+        return work()
+    raised = 0
 
-    def stop(_number: int, _frame: object) -> None:
-        fired.append(True)
+    def stop(_number: int, frame: FrameType | None) -> None:
+        nonlocal raised
+        if frame is None or frame.f_code in (_within.__code__, stop.__code__):
+            return  # the work has not begun, is over, or is being stopped
+        raised += 1
+        if raised == GENTLY:
+            signal.setitimer(signal.ITIMER_REAL, OFTEN_SECONDS, OFTEN_SECONDS)
         raise _TimeIsUp
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
     try:
-        yield lambda: bool(fired)
+        found = work()
+    except _TimeIsUp:
+        found = None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
+    return None if raised else found
 
 
 @contextlib.contextmanager
@@ -437,46 +471,48 @@ def _put_back(scope: Scope) -> Iterator[None]:
     own = [each for each in names.values() if isinstance(each, type)]
     own = [each for each in own if each.__module__ == "__main__"]
     classes = [(each, dict(vars(each))) for each in own]
-    contents = [
-        (value, copy)
+    undoing = [
+        _undoing(value)
         for name, value in names.items()
         if isinstance(name, str) and not name.startswith("_") and name not in {"In", "Out"}
-        for copy in [_copy(value)]
-        if copy is not None
     ]
     drawn, np_drawn, floats = random.getstate(), np.random.get_state(), np.geterr()  # noqa: NPY002  students draw from it
     try:
-        yield
+        with warnings.catch_warnings():
+            yield
     finally:
         random.setstate(drawn)
         np.random.set_state(np_drawn)  # noqa: NPY002  as above
         np.seterr(**floats)
         for each, attributes in classes:
             _restore_class(each, attributes)
-        for value, copy in contents:
-            _restore(value, copy)
+        for undo in filter(None, undoing):
+            with contextlib.suppress(Exception):  # the others are put back all the same
+                undo()
         for name in [name for name in scope if name not in names]:
             del scope[name]
         scope.update(names)
 
 
-def _copy(value: object) -> Any:
-    """Return a copy of what code may change in place, one level deep; else None."""
-    if type(value) is np.ndarray and value.nbytes <= COPIED_BYTES and value.flags.writeable:
-        return value.copy()
-    if type(value) in (list, dict, set) and len(value) <= COPIED_PARTS:  # type: ignore[arg-type]  # these have a length
-        return value.copy()  # type: ignore[attr-defined]  # and can be copied
+def _undoing(value: Any) -> Callable[[], object] | None:
+    """Return what undoes changes of a value in place, one level deep; None if nothing can."""
+    kind = type(value)  # none of a student's, whatever it says of itself
+    if kind is np.ndarray and value.nbytes <= COPIED_BYTES and value.flags.writeable:
+        return partial(np.copyto, value, value.copy())
+    if kind in (list, dict, set) and len(value) <= COPIED_PARTS:
+        return partial(_refill, value, value.copy())
+    if kind is np.random.Generator:
+        return partial(setattr, value.bit_generator, "state", value.bit_generator.state)
+    if kind is np.random.RandomState:
+        return partial(value.set_state, value.get_state(legacy=False))
+    if kind is random.Random:
+        return partial(value.setstate, value.getstate())
     return None
 
 
-def _restore(value: Any, copy: Any) -> None:
-    if isinstance(value, np.ndarray):
-        value[...] = copy
-    elif isinstance(value, list):
-        value[:] = copy
-    else:
-        value.clear()
-        value.update(copy)
+def _refill(value: Any, copy: Any) -> None:
+    value.clear()
+    (value.extend if type(value) is list else value.update)(copy)
 
 
 def _restore_class(each: type, attributes: Mapping[str, Any]) -> None:
