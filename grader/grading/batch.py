@@ -15,6 +15,8 @@ from typing import Protocol
 from grader.diagnosis import items_to_diagnose, look_over, named, told
 from grader.errors import ClusterError, KernelError
 from grader.exhibits import Exhibition
+from grader.grading.cache import AnswerCache
+from grader.grading.keys import reference
 from grader.grading.known import KnownMistakes
 from grader.judging import judge
 from grader.model import (
@@ -85,10 +87,18 @@ class Exam:
     known: KnownMistakes
 
     @classmethod
-    def of(cls, pack: Pack, secret: bytes | None) -> Exam:
-        """Prepare the questions; without a secret, the public ones only."""
+    def of(cls, pack: Pack, secret: bytes | None, cache: AnswerCache | None = None) -> Exam:
+        """Prepare the questions; without a secret, the public ones only.
+
+        Args:
+            cache: where the answers to public questions may be from; hidden ones are never there.
+        """
         calls = pack.questions(secret)
-        expected, known = pack.expected(calls), KnownMistakes(pack, calls)
+        if secret is not None or cache is None:
+            cache = AnswerCache()
+        kept = f"{pack.slug}-reference-{reference(pack, calls)[:32]}"
+        expected = cache.answers(kept, lambda: pack.expected(calls))
+        known = KnownMistakes(pack, calls, cache=cache)
         return cls(pack, (*calls, *pack.survey()), expected, known)
 
     def judge(self, ran: Ran) -> Judged:

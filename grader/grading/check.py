@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -14,6 +15,7 @@ from grader.errors import KernelError, SubmissionError, UsageError
 from grader.exhibits import Exhibit
 from grader.facts import Fact
 from grader.grading.batch import Exam, Executor, run
+from grader.grading.cache import AnswerCache
 from grader.grading.deadline import late_as_told, late_at
 from grader.grading.marking import gather_facts
 from grader.grading.setting import Setting
@@ -124,7 +126,8 @@ def checker(
     with nullcontext(server) if server else launched(isolation) as starting:
         if starting:
             setting.prepare(starting)
-        exam = Exam.of(pack, secret)  # the reference answers while the fork server starts
+        # The reference answers while the fork server starts.
+        exam = Exam.of(pack, secret, AnswerCache.of_this_user(os.environ))
         with setting.executor(warn, starting) as executor:
             asking = replace(executor, definitions_only=quick)
             yield Checker(exam=exam, executor=asking, ran=not quick, due=due, metadata=metadata)

@@ -1,18 +1,21 @@
 """What the known mistakes of a pack answer, worked out when it is first needed.
 
 They are the reference with a few words changed, so they are run here, each in a fork. For one
-notebook only the mistakes of items that it lost points in are run; for a class all of them at once,
-in several processes, and the store keeps what they answer.
+notebook only the mistakes of items that it lost points in are run, and a cache keeps what they
+answer; for a class all of them at once, in several processes, and the store keeps that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from grader.diagnosis import Looks, Way
 from grader.errors import PackError
 from grader.evidence import decode, encode
+from grader.grading.cache import AnswerCache
+from grader.grading.keys import mistaken
 from grader.grading.processes import in_processes
 from grader.model import Evidence, ProbeCall, ProbeKey, Reply, RunOutcome, RunRecord
 from grader.packs import Pack
@@ -29,14 +32,25 @@ class KnownMistakes:
     calls: tuple[ProbeCall, ...]
     found: dict[str, Answers] = field(default_factory=dict)  # by mistake, as far as known
     looks: Looks = field(default_factory=dict)  # what checks made of them, as far as looked at
+    cache: AnswerCache = field(default_factory=AnswerCache)
 
     def of(self, items: Iterable[str]) -> Mapping[str, Answers]:
         """Return mistake -> answers, at least for the mistakes of these items."""
         asked = set(items)
-        for name, each in self.pack.mistakes.items():
-            if each.item in asked and name not in self.found:
-                ways = range(len(each.ways))
-                self.found[name] = tuple(self._answers((name, way)) for way in ways)
+        missing = [
+            name
+            for name, each in self.pack.mistakes.items()
+            if each.item in asked and name not in self.found
+        ]
+        depends_on = mistaken(self.pack, self.calls)[:32] if missing else ""
+        for name in missing:
+            self.found[name] = tuple(
+                self.cache.answers(
+                    f"{self.pack.slug}-{name}-{number}-{depends_on}",
+                    partial(self._answers, (name, number)),
+                )
+                for number in range(len(self.pack.mistakes[name].ways))
+            )
         return self.found
 
     def work_out(self, jobs: int) -> None:
