@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -143,11 +144,11 @@ class Rubric(_Part):
                 raise ValueError(f"offline `{address}` names `{name}`, which is not in [files]")
         return self
 
-    @property
+    @cached_property  # asked for several times for each of a class
     def checks(self) -> tuple[CheckRule, ...]:
         return tuple(rule for item in self.item for rule in item.check)
 
-    @property
+    @cached_property
     def marked_items(self) -> dict[str, Decimal]:
         """Item id -> the most that a person can give for it."""
         return {i.id: i.marked.points for i in self.item if i.marked is not None}
