@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import TypeAlias
 
 from grader.errors import PackError
 from grader.model import (
@@ -25,6 +26,7 @@ from grader.model import (
 from grader.rubric import Item, Rubric
 
 NOT_LATE = Late(days=0)
+Known: TypeAlias = "dict[tuple[str, tuple[int, ...]], ItemResult]"
 
 
 def score(
@@ -34,6 +36,7 @@ def score(
     *,
     late: Late = NOT_LATE,
     open_question: bool = False,
+    known: Known | None = None,
 ) -> Score:
     """Add up points by item and section, take the late penalty off, never below 0.
 
@@ -41,6 +44,8 @@ def score(
         results: one for each check of the rubric; a missing one earns nothing.
         marks: item id -> what a person gave.
         open_question: something about this submission has to be decided by a person first.
+        known: what came of an item's results before, by the same rubric; it is added to. In a large
+            class most items are alike, and then they are the same object.
 
     Raises:
         PackError: a result or mark belongs to nothing in the rubric, or a check was judged twice.
@@ -48,7 +53,8 @@ def score(
     by_check = _by_check(rubric, results)
     if strays := sorted(marks.keys() - rubric.marked_items.keys()):
         raise PackError(f"The rubric has no marked item `{strays[0]}`.")
-    items = tuple(_item(item, by_check, marks.get(item.id)) for item in rubric.item)
+    known = {} if known is None else known
+    items = tuple(_known(item, by_check, marks.get(item.id), known) for item in rubric.item)
     broken = len(by_check) < len(rubric.checks) or any(
         result.outcome is Outcome.BROKEN for result in by_check.values()
     )
@@ -78,8 +84,19 @@ def _by_check(rubric: Rubric, results: Iterable[CheckResult]) -> dict[str, Check
     return found
 
 
-def _item(item: Item, results: Mapping[str, CheckResult], mark: Mark | None) -> ItemResult:
+def _known(
+    item: Item, results: Mapping[str, CheckResult], mark: Mark | None, known: Known
+) -> ItemResult:
     checks = tuple(results[rule.id] for rule in item.check if rule.id in results)
+    if mark is not None:
+        return _item(item, checks, mark)
+    key = (item.id, tuple(map(id, checks)))  # they live as long as what is known of them
+    if key not in known:
+        known[key] = _item(item, checks, None)
+    return known[key]
+
+
+def _item(item: Item, checks: tuple[CheckResult, ...], mark: Mark | None) -> ItemResult:
     earned = sum((result.earned for result in checks), Decimal(0))
     # What could not be judged is not known to be nothing.
     broken = len(checks) < len(item.check) or any(r.outcome is Outcome.BROKEN for r in checks)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from grader.errors import PackError
 from grader.model import CheckResult, Late, Mark, Outcome, Score, Section, Source, State
 from grader.rubric import parse_rubric
-from grader.scoring import score
+from grader.scoring import Known, score
 
 RUBRIC = parse_rubric(
     """
@@ -161,3 +161,20 @@ def test_more_is_never_less(a: Outcome, c: Outcome, talk: Decimal, days: int) ->
         assert more is not None
         assert later is not None
         assert later <= base <= min(better, more)
+
+
+@given(st.lists(st.tuples(OUTCOMES, OUTCOMES, OUTCOMES, st.none() | POINTS, DAYS), max_size=8))
+def test_a_class_is_scored_as_each_of_it_is(
+    everybody: list[tuple[Outcome, Outcome, Outcome, Decimal | None, int]],
+) -> None:
+    """Also where results are not the same objects, and those of before are gone."""
+    known: Known = {}
+    alike = {outcome: results(a=outcome, b=outcome, c=outcome) for outcome in Outcome}
+    for a, b, c, talk, days in everybody:
+        marks = {} if talk is None else {"talk": Mark(points=talk)}
+        for judged in (results(a=a, b=b, c=c), alike[a]):
+            late = Late(days=days, penalty=Decimal(10 * days))
+            one = score(RUBRIC, judged, marks, late=late, known=known)
+            assert score(RUBRIC, judged, marks, late=late) == one
+    items = [score(RUBRIC, alike[PASSED], {}, known=known).items for _ in range(2)]
+    assert all(first is second for first, second in zip(*items, strict=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from grader.reports.html import feedback_page
 from grader.reports.names import feedback_name
 from grader.reports.results import published
 from grader.rubric import Rubric
-from grader.scoring import score
+from grader.scoring import Known, score
 from grader.store import Kept, Store
 
 CANVAS_COUNTS = Lateness(late=Late(note="Canvas takes points off for late work by itself."))
@@ -59,6 +59,7 @@ class Scoring:
     rubric: Rubric
     course: Course
     canvas_deducts: bool
+    known: Known = field(default_factory=dict)
 
     def made(self, looked: Looked) -> list[Made]:
         """Return what each student of a submission gets, the submitter first."""
@@ -92,6 +93,7 @@ class Scoring:
                 marks,
                 late=lateness.late,
                 open_question=bool(attention),
+                known=self.known,
             ),
             attention=attention,
             partners=tuple(s for s in case.submission.students if s != student),
