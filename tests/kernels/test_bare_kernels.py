@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -339,7 +340,9 @@ def test_a_right_notebook_of_the_course_is_graded_in_it_with_every_point(bare: F
     pack = load_pack("a2", [Path("rubrics")])
     exam = Exam.of(pack, b"a secret of the tests")
     path = Path("submissions/notebooks/right-with-swish.ipynb")
-    handed_in = Submission(students=(Student(name="R"),), file=path.name, path=path, sha256="0")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    student = Student(name="R")
+    handed_in = Submission(students=(student,), file=path.name, path=path, sha256=sha256)
     workplace = Setting.of(pack, LIMITS, Isolation.AUTO).workplace
     executor = NotebookExecutor(WarmKernels(bare), LIMITS, workplace)
     judged = exam.judge(asyncio.run(run(handed_in, exam.calls, executor)))

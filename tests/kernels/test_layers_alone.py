@@ -394,7 +394,8 @@ def test_what_is_closed_to_its_own_user_is_removed_by_them() -> None:
         storage.remove(f"{folder}/top")
         return str(list(Path(folder).iterdir()))
 
-    with tempfile.TemporaryDirectory(prefix="t") as folder:  # pytest's own is closed to others
+    # Pytest's own folder is closed to others, and so are those that other tests let be made.
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
         Path(folder).chmod(0o777)
         assert "[]" == in_fork(inside)
 
