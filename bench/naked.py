@@ -41,6 +41,9 @@ class Naked(cage.Cage):
     def overcrowded(self, count):
         return False
 
+    def sockets(self, leader):
+        return 0
+
     def looking(self, inmate):
         return contextlib.nullcontext()
 

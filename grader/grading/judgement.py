@@ -1,13 +1,14 @@
 """Judge kept evidence: what was judged before by the same rules is not judged again.
 
 A verdict is found by its key (see grader.grading.keys). What has none is worked out from the
-replies, in several processes where that pays; a class passes through in portions.
+replies, in several processes where that pays; a class passes through in portions. What the known
+mistakes of an item answer is worked out once somebody has lost points in it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -78,6 +79,7 @@ class Judge:
     store: Store
     jobs: int
     known: Known = field(default_factory=dict)
+    learnt: set[str] = field(default_factory=set)  # items whose known mistakes can be named
 
     def judge(self, seen: Sequence[Seen], *, keep: bool) -> Iterator[Looked]:
         """Yield every case judged, in order.
@@ -116,40 +118,62 @@ class Judge:
                 except _NotKnownError:
                     continue
         lacking = [number for number in there if number not in known]
-        if lacking:
-            self._learn_mistakes(keep=keep)
-
-        def work(number: int) -> bytes:
-            return self._work(*there[number], before.get(number, NOTHING))
-
         fresh: dict[int, Before] = {}
-        for number, said in zip(lacking, in_processes(lacking, work, self.jobs), strict=True):
-            answer = json.loads(said)
-            if isinstance(answer, str):
-                known[number] = answer
+        for number, judged in self._worked_out(lacking, there, before, keep=keep).items():
+            if isinstance(judged, str):
+                known[number] = judged
                 continue
-            known[number] = (self._results(answer["verdicts"]), answer["facts"])
-            sure = {k: v for k, v in answer["verdicts"].items() if v[0] != Outcome.BROKEN}
-            fresh[number] = Before(
-                verdicts=sure, facts_key=answer["facts_key"], facts=answer["facts"]
-            )
+            known[number] = (self._results(judged.verdicts), judged.facts)
+            sure = {k: v for k, v in judged.verdicts.items() if v[0] != Outcome.BROKEN}
+            fresh[number] = replace(judged, verdicts=sure)
         if keep and fresh:
             self.store.keep_judged(fresh)
         return known
 
-    def _learn_mistakes(self, *, keep: bool) -> None:
-        """Know what the known mistakes answer before the processes that ask for it begin."""
-        mistakes = self.exam.known
-        if mistakes.looks or not self.exam.pack.mistakes:
-            return
-        kept = self.store.answers(MISTAKES, self.keys.mistaken)
-        if kept is not None:
-            mistakes.take(kept)
-        else:
-            mistakes.work_out(self.jobs)
-            if keep:
-                self.store.keep_answers(MISTAKES, self.keys.mistaken, mistakes.kept())
+    def _worked_out(
+        self,
+        lacking: Sequence[int],
+        there: Mapping[int, tuple[Kept, Path]],
+        before: Mapping[int, Before],
+        *,
+        keep: bool,
+    ) -> dict[int, Before | str]:
+        """Judge evidence in several processes; then name mistakes in what lost points."""
+
+        def work(number: int) -> bytes:
+            return self._work(*there[number], before.get(number, NOTHING))
+
+        judged: dict[int, Before | str] = {}
+        unnamed: dict[int, Sequence[str]] = {}
+        for number, said in zip(lacking, in_processes(lacking, work, self.jobs), strict=True):
+            answer = json.loads(said)
+            if isinstance(answer, str):
+                judged[number] = answer
+                continue
+            unnamed |= {number: items} if (items := answer.pop("unnamed")) else {}
+            judged[number] = Before(**answer)
+        if unnamed:
+            self._learn({item for items in unnamed.values() for item in items}, keep=keep)
+            half = {n: one for n, one in judged.items() if isinstance(one, Before)}
+            judged |= self._worked_out(list(unnamed), there, half, keep=keep)
+        return judged
+
+    def _learn(self, items: Collection[str], *, keep: bool) -> None:
+        """Know what the known mistakes of items answer before the processes that ask begin."""
+        mistakes, missing = self.exam.known, []
+        for item in sorted(items):
+            kept = self.store.answers(f"{MISTAKES} {item}", self.keys.mistaken)
+            if kept is None:
+                missing.append(item)
+            else:
+                mistakes.take([item], kept)
+        mistakes.work_out(missing, self.jobs)
+        if keep:
+            for item in missing:
+                answers = mistakes.kept([item])
+                self.store.keep_answers(f"{MISTAKES} {item}", self.keys.mistaken, answers)
         self.exam.look_over_mistakes()
+        self.learnt.update(items)
 
     def _results(
         self, verdicts: Mapping[str, Any], judging: Judging | None = None
@@ -187,7 +211,10 @@ class Judge:
         return {item: f"{self.keys.names[item]} {' '.join(of)}" for item, of in mine.items() if of}
 
     def _work(self, kept: Kept, notebook: Path, before: Before) -> bytes:
-        """Judge what has no verdict yet; in a process of its own."""
+        """Judge what has no verdict yet; in a process of its own.
+
+        What is `unnamed` then are the items that lost points and whose mistakes are not learnt.
+        """
         try:
             evidence = self.store.observed(kept)
         except EvidenceError as error:
@@ -205,16 +232,22 @@ class Judge:
             return _read(verdicts[key])
 
         found = results(self.exam.pack.rubric, verdict)
+        unnamed: list[str] = []
         for item, key in self._names_of(found).items():
-            names = before.verdicts.get(key)
-            verdicts[key] = names or [NAMED, self.exam.names(found, replies, [item])]
+            if key in before.verdicts:
+                verdicts[key] = before.verdicts[key]
+            elif item in self.learnt:
+                verdicts[key] = [NAMED, self.exam.names(found, replies, [item])]
+            else:
+                unnamed.append(item)
         facts, facts_key = before.facts, self.keys.facts
         if before.facts_key != facts_key:
             try:
                 facts = self._facts(notebook, replies, self.store.executed(kept))
             except EvidenceError:
                 facts, facts_key = [], ""  # it costs hints and no grade; they are looked for again
-        return json.dumps({"verdicts": verdicts, "facts": facts, "facts_key": facts_key}).encode()
+        judged = {"verdicts": verdicts, "facts": facts, "facts_key": facts_key, "unnamed": unnamed}
+        return json.dumps(judged).encode()
 
     def _answers(self, kept: Kept, evidence: Evidence) -> dict[ProbeKey, Reply]:
         """Return the replies to the questions as they are now; others are answers to others."""

@@ -2,12 +2,12 @@
 
 They are the reference with a few words changed, so they are run here, each in a fork. For one
 notebook only the mistakes of items that it lost points in are run, and a cache keeps what they
-answer; for a class all of them at once, in several processes, and the store keeps that.
+answer; for a class in several processes, and the store keeps that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -53,32 +53,31 @@ class KnownMistakes:
             )
         return self.found
 
-    def work_out(self, jobs: int) -> None:
-        """Ask all mistakes whose answers are not known, in several processes."""
-        missing = [way for way in self._ways() if way[0] not in self.found]
+    def work_out(self, items: Collection[str], jobs: int) -> None:
+        """Ask all mistakes of these items whose answers are not known, in several processes."""
+        missing = [way for way in self._ways(items) if way[0] not in self.found]
         for way, data in zip(missing, in_processes(missing, self._encoded, jobs), strict=True):
             self._add(way, decode(data).replies)
 
-    def kept(self) -> dict[ProbeKey, Reply]:
-        """Return all answers, each under a key of its own: "mistake way probe"."""
+    def kept(self, items: Collection[str]) -> dict[ProbeKey, Reply]:
+        """Return the answers of these items' mistakes, each under a key "mistake way probe"."""
         return {
             (f"{name} {number} {probe}", seed): reply
-            for name, ways in self.found.items()
-            for number, answers in enumerate(ways)
-            for (probe, seed), reply in answers.items()
+            for name, number in self._ways(items)
+            for (probe, seed), reply in self.found[name][number].items()
         }
 
-    def take(self, kept: Mapping[ProbeKey, Reply]) -> None:
-        """Take the answers of all mistakes as `kept` gave them at an earlier time."""
-        ways: dict[Way, dict[ProbeKey, Reply]] = {way: {} for way in self._ways()}
+    def take(self, items: Collection[str], kept: Mapping[ProbeKey, Reply]) -> None:
+        """Take the answers of these items' mistakes as `kept` gave them at an earlier time."""
+        ways: dict[Way, dict[ProbeKey, Reply]] = {way: {} for way in self._ways(items)}
         for (label, seed), reply in kept.items():
             name, number, probe = label.split()
             ways[name, int(number)][probe, seed] = reply
         for way, answers in ways.items():
             self._add(way, answers)
 
-    def _ways(self) -> list[Way]:
-        mistakes = self.pack.mistakes.items()
+    def _ways(self, items: Collection[str]) -> list[Way]:
+        mistakes = [(n, each) for n, each in self.pack.mistakes.items() if each.item in items]
         return [(name, way) for name, each in mistakes for way in range(len(each.ways))]
 
     def _add(self, way: Way, answers: Mapping[ProbeKey, Reply]) -> None:

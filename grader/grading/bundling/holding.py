@@ -34,7 +34,7 @@ def held(exam: Exam, script: str, jobs: int) -> dict[str, Any]:
     pack, limits = exam.pack, exam.pack.rubric.limits.limits()
     asked = [call for call in exam.calls if call.key in exam.expected]
     probes = pack.folder / "probes.py"
-    exam.known.work_out(jobs)
+    exam.known.work_out(_items(pack.rubric), jobs)
     return {
         "script": script,
         "rubric": _rubric(pack.rubric),
@@ -75,11 +75,15 @@ def _differing(exam: Exam) -> dict[ProbeKey, Reply]:
     """Return what the known mistakes answer, where that is not what is right."""
     right = {key: _written({key: reply}) for key, reply in exam.expected.items()}
     found = {}
-    for (label, seed), reply in exam.known.kept().items():
+    for (label, seed), reply in exam.known.kept(_items(exam.pack.rubric)).items():
         key = (label.split()[2], seed)
         if _written({key: reply}) != right[key]:
             found[label, seed] = reply
     return found
+
+
+def _items(rubric: Rubric) -> list[str]:
+    return [item.id for item in rubric.item]
 
 
 def _written(replies: Mapping[ProbeKey, Reply]) -> str:
