@@ -28,6 +28,9 @@ class Verdict:
     staff_note: str = ""
     seed: Seed | None = None  # the one that decided; None: nothing was asked
 
+    def __hash__(self) -> int:
+        return hash((self.words, self.numbers))  # texts know theirs; an enum works it out each time
+
 
 Known: TypeAlias = "dict[tuple[str, Verdict], CheckResult]"
 Verdicts: TypeAlias = Callable[[CheckRule, str], Verdict]  # of a check, by what a probe answered

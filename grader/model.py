@@ -116,6 +116,9 @@ class Seed:
     visibility: Visibility
     index: int
 
+    def __hash__(self) -> int:
+        return hash(self.index)  # a few have the same, and an enum works its own out each time
+
     def __str__(self) -> str:
         return f"{self.visibility}-{self.index}"
 

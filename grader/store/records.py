@@ -493,7 +493,7 @@ class Store:
         """Return what is known of each student."""
         table = schema.results
         query = select(table).where(table.c.grading == self._grading)
-        known: dict[str, JsonValue] = {}
+        known: dict[tuple[JsonValue, ...], JsonValue] = {}
         with self._transaction() as connection:
             return {
                 row.student: ResultRow(
@@ -630,7 +630,7 @@ class Store:
             yield connection
 
 
-def _shared(node: JsonValue, known: dict[str, JsonValue]) -> JsonValue:
+def _shared(node: JsonValue, known: dict[tuple[JsonValue, ...], JsonValue]) -> JsonValue:
     """Return a record in which names and lists are those of other records, if they are equal.
 
     A large class is in memory at once, and most of it is alike.
@@ -638,7 +638,10 @@ def _shared(node: JsonValue, known: dict[str, JsonValue]) -> JsonValue:
     if isinstance(node, dict):
         return {sys.intern(key): _shared(value, known) for key, value in node.items()}
     if isinstance(node, list):
-        return known.setdefault(repr(node), node)
+        try:
+            return known.setdefault(tuple(node), node)
+        except TypeError:  # there is something in it that is no text or number
+            return node
     return node
 
 
