@@ -33,7 +33,6 @@ LARGER_THAN_AN_ANSWER = 1 << 20
 MOST_TRAFFIC = 1 << 30  # bytes that one kernel may send: a plot drawn anew for 10,000 epochs
 COST_OF_A_MESSAGE = 4 << 10  # bytes that take as long to read as the smallest message
 COST_OF_A_PART = 32  # bytes that take as long to read as what a bracket or a comma stands for
-COST_OF_NOISE = 4  # times as much for a message that belongs to nothing that was asked
 
 
 @dataclass(slots=True)
@@ -46,9 +45,9 @@ class Meter:
     left: int = MOST_TRAFFIC
     spent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def count(self, size: int, *, noise: bool = False) -> None:
+    def count(self, size: int) -> None:
         """Take in a message of `size` bytes."""
-        self.take((size + COST_OF_A_MESSAGE) * (COST_OF_NOISE if noise else 1))
+        self.take(size + COST_OF_A_MESSAGE)
 
     def take(self, cost: int) -> None:
         """Take in what is as much work as `cost` bytes."""
@@ -107,14 +106,12 @@ class BoundedChannel:
         while True:
             frames = await self._frames()
             size = sum(map(len, frames))
-            try:
+            self.meter.count(size)  # late output of a cell that was stopped is no worse than other
+            with contextlib.suppress(Exception):  # hostile bytes may upset a parser in any way
                 message = self._opened(frames, size)
-                noise = bool(request) and message["parent_header"].get("msg_id") != request
-                self.meter.count(size, noise=noise)
-                if not noise and (not kinds or message["msg_type"] in kinds):
+                asked = not request or message["parent_header"].get("msg_id") == request
+                if asked and (not kinds or message["msg_type"] in kinds):
                     return self._read(message, frames)
-            except Exception:  # noqa: BLE001  hostile bytes may upset a parser in any way
-                self.meter.count(size, noise=True)
 
     async def _frames(self) -> list[bytes]:
         """Return the parts of the next message. In a flood, others get their turn all the same."""
