@@ -85,7 +85,7 @@ def _as_it_is(cell: str) -> str:
 
 def _by_ipython(cell: str) -> str:
     # Only here: the self-check that students get does without where IPython is not installed.
-    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415
+    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415  see above
 
     manager = TransformerManager()  # type: ignore[no-untyped-call]  # IPython's own lack
     if sum(map(_is_magic, cell.splitlines())) > MAX_MAGICS:

@@ -295,7 +295,7 @@ def _child(work: Callable[[], bytes], reader: int, writer: int) -> None:
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
         # The streams of the kernel belong to threads that do not exist here.
-        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  for good
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         reply = work()
         left = memoryview(LENGTH.pack(len(reply)) + reply)

@@ -171,9 +171,8 @@ class BoundedClient(AsyncKernelClient):
     closes the socket. In the first case `reconnect` mends it, in the second not.
     """
 
-    # mypy knows the base class's default, where the trait takes any class of channels.
-    shell_channel_class = Type(BoundedChannel)  # type: ignore[assignment]
-    iopub_channel_class = Type(BoundedChannel)  # type: ignore[assignment]
+    shell_channel_class = Type(BoundedChannel)  # type: ignore[assignment]  # mypy sees defaults
+    iopub_channel_class = Type(BoundedChannel)  # type: ignore[assignment]  # as above
     largest_message = Integer(32 << 20, help="bytes of one message")
 
     @property
